@@ -1,0 +1,171 @@
+"""Which weights exist, how they came to be, why they were let through, and which of them serve.
+
+The law that only a passing decision deploys, and that one run is active at a time, is kept by PostgreSQL
+itself: see `migrations/0002_law.py`.
+"""
+
+import uuid
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+
+
+class Weights(models.Model):
+    """A set of weights, named by the sha256 of its safetensors file. The files live in STATE/weights/<sha256>/."""
+
+    sha256 = models.CharField(primary_key=True, max_length=64)
+    network = models.CharField(max_length=40)
+    card = models.JSONField(default=dict)
+    run = models.ForeignKey(
+        "TrainingRun", on_delete=models.PROTECT, null=True, blank=True, related_name="weights", help_text="Made by."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        verbose_name_plural = "weights"
+        constraints = [
+            models.CheckConstraint(condition=Q(sha256__regex=r"^[0-9a-f]{64}$"), name="weights_named_by_sha256"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.network} {self.sha256[:8]}"
+
+
+class TrainingRun(models.Model):
+    """One pass of the loop: freeze, train, decide. At most one is active at a time."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        FREEZING = "freezing"
+        TRAINING = "training"
+        DECIDING = "deciding"
+        PROMOTED = "promoted"
+        REFUSED = "refused"
+        FAILED = "failed"
+
+    ACTIVE = (State.QUEUED, State.FREEZING, State.TRAINING, State.DECIDING)
+    WORKING = (State.FREEZING, State.TRAINING, State.DECIDING)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    state = models.CharField(max_length=8, choices=State, default=State.QUEUED)
+    message = models.TextField(blank=True)
+    network = models.CharField(max_length=40)
+    minutes = models.FloatField(help_text="Budget of the training stage.")
+    epochs = models.PositiveIntegerField(null=True, blank=True, help_text="Empty: as many as the minutes allow.")
+    dataset = models.ForeignKey(
+        "annotations.DatasetVersion", on_delete=models.PROTECT, null=True, blank=True, related_name="runs"
+    )
+    champion = models.ForeignKey(
+        Weights, on_delete=models.PROTECT, null=True, blank=True, related_name="challenges", help_text="To be beaten."
+    )
+    mlflow_run_id = models.CharField(max_length=40, blank=True)
+    pid = models.PositiveIntegerField(null=True, blank=True, help_text="Of the training process while it runs.")
+    metrics = models.JSONField(default=list, help_text="One object per epoch, as the training process printed it.")
+    requested_by = models.CharField(max_length=150)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [models.CheckConstraint(condition=Q(minutes__gt=0), name="run_has_minutes")]
+
+    def __str__(self) -> str:
+        return f"run {str(self.id)[:8]} {self.state}"
+
+
+class PromotionDecision(models.Model):
+    """The gate's verdict on one challenger, with everything it looked at."""
+
+    class Kind(models.TextChoices):
+        GATE = "gate"
+        STARTER = "starter"
+
+    kind = models.CharField(max_length=8, choices=Kind)
+    champion = models.ForeignKey(
+        Weights, on_delete=models.PROTECT, null=True, blank=True, related_name="decisions_as_champion"
+    )
+    challenger = models.ForeignKey(Weights, on_delete=models.PROTECT, related_name="decisions")
+    passed = models.BooleanField()
+    reason = models.TextField()
+    evidence = models.JSONField(default=dict, help_text="Figures and the scores of every held-out picture.")
+    run = models.OneToOneField(TrainingRun, on_delete=models.PROTECT, null=True, blank=True, related_name="decision")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind="starter", run__isnull=True, champion__isnull=True)
+                | Q(kind="gate", run__isnull=False, champion__isnull=False),
+                name="decision_of_the_gate_has_a_run_and_a_champion",
+            ),
+            models.CheckConstraint(
+                condition=Q(passed=False) | Q(champion__isnull=True) | ~Q(champion=F("challenger")),
+                name="decision_never_passes_the_champion_itself",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.challenger_id[:8]} {'passed' if self.passed else 'refused'}"
+
+
+class Deployment(models.Model):
+    """From this moment these weights serve, until the next deployment. The newest is the current one."""
+
+    weights = models.ForeignKey(Weights, on_delete=models.PROTECT, related_name="deployments")
+    decision = models.ForeignKey(PromotionDecision, on_delete=models.PROTECT, related_name="deployments")
+    passed = models.BooleanField(default=True, editable=False, help_text="Always true: the decision's, by foreign key.")
+    rollback_of = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="rollbacks", help_text="Taken back."
+    )
+    by = models.CharField(max_length=150)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"deployment {self.id} of {self.weights_id[:8]}"
+
+
+class RetrainPolicy(models.Model):
+    """When to train without being asked, and how much evidence the gate wants. There is one row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    enabled = models.BooleanField(default=False, help_text="Train on schedule.")
+    corrections_minimum = models.PositiveIntegerField(
+        default=20, validators=[MinValueValidator(1)], help_text="New approved corrections that make it worthwhile."
+    )
+    interval_hours = models.PositiveIntegerField(
+        default=24, validators=[MinValueValidator(1)], help_text="At least so long between two scheduled runs."
+    )
+    hour = models.PositiveSmallIntegerField(
+        null=True, blank=True, validators=[MaxValueValidator(23)], help_text="Only in this hour (UTC). Empty: any."
+    )
+    minutes = models.FloatField(
+        default=20, validators=[MinValueValidator(0.1), MaxValueValidator(60 * 24)], help_text="Budget of one training."
+    )
+    network = models.CharField(max_length=40, default="basnet-small")
+    heldout_minimum = models.PositiveIntegerField(
+        default=4,
+        validators=[MinValueValidator(2)],
+        help_text="Held-out photos (near-duplicates counted once) without which nothing is promoted.",
+    )
+
+    class Meta:
+        verbose_name_plural = "retrain policy"
+        constraints = [
+            models.CheckConstraint(condition=Q(id=1), name="retrain_policy_is_one_row"),
+            models.CheckConstraint(
+                condition=Q(corrections_minimum__gte=1, interval_hours__gte=1, minutes__gt=0, heldout_minimum__gte=2),
+                name="retrain_policy_within_bounds",
+            ),
+            models.CheckConstraint(condition=Q(hour__isnull=True) | Q(hour__lte=23), name="retrain_policy_hour_0_23"),
+        ]
+
+    def __str__(self) -> str:
+        return "on schedule" if self.enabled else "only when asked"

@@ -1,0 +1,153 @@
+"""The gate lets real gains through, and nothing else."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from stickersnap.releases.gate import Rules, decide, lower_bound
+
+CHAMPION, CHALLENGER = "a" * 64, "b" * 64
+RULES = Rules(heldout_minimum=4)
+
+
+def evaluation(champion, challenger, *, boundary=(0.8, 0.8), groups=None, names=(CHAMPION, CHALLENGER)):
+    images = [
+        {
+            "image_sha256": f"{i:064x}",
+            "group": str(groups[i] if groups else i),
+            "source": "people",
+            "champion_iou": float(old),
+            "challenger_iou": float(new),
+            "champion_boundary_f": boundary[0],
+            "challenger_boundary_f": boundary[1],
+        }
+        for i, (old, new) in enumerate(zip(champion, challenger, strict=True))
+    ]
+    return {
+        "champion": {"sha256": names[0]},
+        "challenger": {"sha256": names[1]},
+        "images": images,
+        "heldout": len(images),
+    }
+
+
+def verdict(*args, deployed=CHAMPION, rules=RULES, **kwargs):
+    return decide(evaluation(*args, **kwargs), deployed=deployed, rules=rules)
+
+
+def test_a_gain_on_every_photo_passes_and_says_how_much():
+    answer = verdict([0.70, 0.60, 0.80, 0.75, 0.66], [0.80, 0.75, 0.85, 0.85, 0.76])
+    assert answer.passed
+    assert "5 held-out photos rises by 10.00 points" in answer.reason
+    assert answer.evidence["gain"] == pytest.approx(0.10)
+    assert 0 < answer.evidence["gain_low"] < answer.evidence["gain"]
+    assert len(answer.evidence["images"]) == 5
+
+
+def test_too_few_photos_are_refused_with_both_numbers():
+    answer = verdict([0.5, 0.5, 0.5], [0.9, 0.9, 0.9])
+    assert not answer.passed
+    assert "Too few held-out photos: 3 " in answer.reason
+    assert "4 needed" in answer.reason
+
+
+def test_near_duplicates_count_once():
+    answer = verdict([0.5] * 8, [0.9] * 8, groups=[0, 0, 0, 1, 1, 1, 2, 2])
+    assert not answer.passed
+    assert "Too few held-out photos: 3 " in answer.reason
+
+
+def test_no_held_out_photo_at_all_is_refused():
+    assert "Too few held-out photos: 0 " in verdict([], []).reason
+
+
+def test_gain_on_average_but_not_for_certain_is_refused():
+    answer = verdict([0.7] * 6, [0.95, 0.6, 0.65, 0.62, 0.9, 0.6])
+    assert answer.evidence["gain"] > 0
+    assert not answer.passed
+    assert "No certain gain" in answer.reason
+
+
+def test_no_change_is_refused():
+    assert "No certain gain" in verdict([0.7] * 6, [0.7] * 6).reason
+
+
+def test_worse_edges_are_refused():
+    answer = verdict([0.7] * 6, [0.8] * 6, boundary=(0.8, 0.79))
+    assert not answer.passed
+    assert "Edges got worse" in answer.reason
+
+
+def test_one_ruined_photo_is_refused():
+    answer = verdict([0.5] * 20, [0.9] * 19 + [0.3])
+    assert not answer.passed
+    assert "loses 20.0 points" in answer.reason
+    assert answer.evidence["worst"]["image_sha256"] == f"{19:064x}"
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf, -0.1, 1.1, None, "0.9", True])
+def test_a_score_that_is_no_score_is_refused_and_can_still_be_kept(score):
+    answers = evaluation([0.5] * 5, [0.9] * 5)
+    answers["images"][2]["challenger_iou"] = score
+    answer = decide(answers, deployed=CHAMPION, rules=RULES)
+    assert not answer.passed
+    assert "not a number from 0 to 1" in answer.reason
+    json.dumps(answer.evidence, allow_nan=False)
+
+
+def test_the_champion_itself_is_refused():
+    answer = verdict([0.5] * 5, [0.9] * 5, names=(CHAMPION, CHAMPION))
+    assert not answer.passed
+    assert "champion itself" in answer.reason
+
+
+def test_a_champion_that_no_longer_serves_is_stale():
+    answer = verdict([0.5] * 5, [0.9] * 5, deployed="c" * 64)
+    assert not answer.passed
+    assert answer.reason.startswith("Stale")
+
+
+@pytest.mark.parametrize("broken", [{}, {"champion": None}, {"champion": {"sha256": CHAMPION}, "challenger": {}}])
+def test_an_evaluation_without_names_is_refused(broken):
+    assert "does not say which weights" in decide(broken, deployed=CHAMPION, rules=RULES).reason
+
+
+@pytest.mark.parametrize("images", [None, "none", [1]])
+def test_an_evaluation_without_scores_is_refused(images):
+    broken = evaluation([0.5] * 5, [0.9] * 5) | {"images": images}
+    assert "no list of held-out photos" in decide(broken, deployed=CHAMPION, rules=RULES).reason
+
+
+def test_a_photo_scored_twice_is_refused():
+    answers = evaluation([0.5] * 5, [0.9] * 5)
+    answers["images"].append(dict(answers["images"][0]))
+    assert "scored twice" in decide(answers, deployed=CHAMPION, rules=RULES).reason
+
+
+def test_the_same_evaluation_always_gets_the_same_verdict():
+    numbers = np.random.default_rng(1).uniform(0.4, 0.8, size=(2, 30))
+    assert verdict(*numbers) == verdict(*numbers)
+
+
+def test_a_groups_photos_are_drawn_together():
+    gains = np.array([0.2, 0.2, 0.2, 0.2, -0.1, 0.1])
+    apart = lower_bound(gains, [str(i) for i in range(6)], seed=0)
+    together = lower_bound(gains, ["a", "a", "a", "a", "b", "c"], seed=0)
+    assert together < apart
+
+
+def test_noise_alone_seldom_passes():
+    rng = np.random.default_rng(0)
+    passed = 0
+    for _ in range(100):
+        champion = rng.uniform(0.6, 0.8, 40)
+        passed += verdict(champion, champion + rng.normal(0, 0.03, 40)).passed
+    assert passed <= 10
+
+
+def test_a_real_gain_of_a_point_passes():
+    rng = np.random.default_rng(0)
+    champion = rng.uniform(0.6, 0.8, 200)
+    assert verdict(champion, champion + rng.normal(0.01, 0.03, 200)).passed
