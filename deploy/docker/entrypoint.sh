@@ -1,0 +1,14 @@
+#!/bin/sh
+# What a container of the image runs: web, worker, migrate, or any other command.
+set -eu
+
+case ${1:-} in
+    web) exec gunicorn stickersnap.wsgi --config deploy/gunicorn.conf.py ;;
+    worker) exec python manage.py procrastinate worker ;;
+    migrate) exec python manage.py migrate --no-input ;;
+    "")
+        echo "Say web, worker, migrate, or a command such as: python manage.py doctor" >&2
+        exit 2
+        ;;
+    *) exec "$@" ;;
+esac
