@@ -1,0 +1,37 @@
+import { decodePng } from "../editor/png";
+import type { Plane } from "../editor/kernels";
+import type { StrokeNote } from "../editor/stroke";
+import { get, getBytes, post, put } from "./client";
+import type { Correction, Page, Review, ReviewItem } from "./types";
+
+export interface Submission {
+  id: string;
+  photo: string;
+  prediction: string;
+  mask: Blob;
+  strokes: StrokeNote[];
+  seconds: number;
+  /** The version this edit is based on; null for a new correction. */
+  version: number | null;
+}
+
+export function submitCorrection(correction: Submission): Promise<Correction> {
+  const form = new FormData();
+  form.append("photo", correction.photo);
+  form.append("prediction", correction.prediction);
+  form.append("mask", correction.mask, "mask.png");
+  form.append("strokes", JSON.stringify(correction.strokes));
+  form.append("seconds", String(correction.seconds));
+  const headers: Record<string, string> = correction.version === null ? {} : { "If-Match": `"${correction.version}"` };
+  return put<Correction>(`/api/v1/corrections/${correction.id}/`, form, { headers });
+}
+
+export async function readMask(url: string, signal?: AbortSignal): Promise<Plane> {
+  return decodePng(await getBytes(url, { signal }));
+}
+
+/** Corrections waiting for a review, the oldest first. */
+export const listCorrectionsToReview = (url = "/api/v1/queue/review/") => get<Page<ReviewItem>>(url);
+
+export const reviewCorrection = (correction: Correction, verdict: "approve" | "reject", reason: string) =>
+  post<Review>(`/api/v1/corrections/${correction.id}/review/`, { verdict, reason, version: correction.version });

@@ -1,0 +1,78 @@
+import type { Point } from "./kernels";
+import type { Tool } from "./tools";
+
+export interface Contact {
+  id: number;
+  kind: string; // mouse, touch or pen
+  at: Point; // screen pixels
+}
+
+export interface Tools {
+  paint: Tool<Point>;
+  pan: Tool<Point>;
+  pinch: Tool<[Point, Point]>;
+  toPhoto(point: Point): Point;
+}
+
+/**
+ * Turns pointers into tools: one paints, two fingers move the photo. A second finger takes back what the first had
+ * begun to paint, and after a pinch nothing is painted until every finger has left.
+ */
+export class Gestures {
+  private readonly contacts = new Map<number, Contact>();
+  private spent = false;
+
+  constructor(private readonly tools: Tools) {}
+
+  get active(): boolean {
+    return this.contacts.size > 0;
+  }
+
+  down(contact: Contact, panning: boolean): void {
+    if (contact.kind === "touch" && this.holds("pen")) return; // a resting palm
+    this.contacts.set(contact.id, contact);
+    if (this.contacts.size === 1) {
+      if (panning) this.tools.pan.begin(contact.at);
+      else this.tools.paint.begin(this.tools.toPhoto(contact.at));
+    } else if (this.contacts.size === 2) {
+      this.tools.paint.cancel();
+      this.tools.pan.complete();
+      this.tools.pinch.begin(this.pair());
+      this.spent = true;
+    }
+  }
+
+  move(contact: Contact): void {
+    if (!this.contacts.has(contact.id)) return;
+    this.contacts.set(contact.id, contact);
+    if (this.tools.pinch.active) this.tools.pinch.move(this.pair());
+    else if (this.tools.pan.active) this.tools.pan.move(contact.at);
+    else if (!this.spent) this.tools.paint.move(this.tools.toPhoto(contact.at));
+  }
+
+  up(id: number): void {
+    this.end(id, "complete");
+  }
+
+  /** The browser took the pointer away. */
+  cancel(id: number): void {
+    this.end(id, "cancel");
+  }
+
+  private end(id: number, how: "complete" | "cancel"): void {
+    if (!this.contacts.delete(id)) return;
+    this.tools.pinch[how]();
+    this.tools.pan[how]();
+    if (!this.spent) this.tools.paint[how]();
+    if (this.contacts.size === 0) this.spent = false;
+  }
+
+  private holds(kind: string): boolean {
+    return [...this.contacts.values()].some((contact) => contact.kind === kind);
+  }
+
+  private pair(): [Point, Point] {
+    const [first, second] = [...this.contacts.values()];
+    return [first.at, second.at];
+  }
+}

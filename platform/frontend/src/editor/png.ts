@@ -1,0 +1,148 @@
+/**
+ * Masks as 8-bit greyscale PNG, byte for byte (PNG specification, third edition, W3C 2025).
+ * A canvas would answer RGBA and may pass the picture through colour management; a mask must survive unchanged.
+ */
+import type { Plane } from "./kernels";
+
+export class PngError extends Error {
+  override name = "PngError";
+}
+
+const SIGNATURE = [137, 80, 78, 71, 13, 10, 26, 10];
+
+export async function encodePng(plane: Plane): Promise<Blob> {
+  const { width, height, data } = plane;
+  const header = new Uint8Array(13);
+  const view = new DataView(header.buffer);
+  view.setUint32(0, width);
+  view.setUint32(4, height);
+  header.set([8, 0, 0, 0, 0], 8); // 8 bits, greyscale, deflate, adaptive filters, not interlaced
+
+  // Filter "Up" on every row: a mask's rows resemble each other, so nearly everything becomes zero.
+  const rows = new Uint8Array((width + 1) * height);
+  for (let y = 0; y < height; y++) {
+    const start = y * (width + 1);
+    rows[start] = 2;
+    for (let x = 0; x < width; x++) {
+      const above = y > 0 ? data[(y - 1) * width + x] : 0;
+      rows[start + 1 + x] = data[y * width + x] - above;
+    }
+  }
+  const body = await through(rows, new CompressionStream("deflate"));
+  const parts = [
+    new Uint8Array(SIGNATURE),
+    chunk("IHDR", header),
+    chunk("IDAT", body),
+    chunk("IEND", new Uint8Array()),
+  ];
+  return new Blob(parts as BlobPart[], { type: "image/png" });
+}
+
+export async function decodePng(bytes: ArrayBuffer): Promise<Plane> {
+  const all = new Uint8Array(bytes);
+  if (!SIGNATURE.every((value, index) => all[index] === value)) throw new PngError("The mask is not a PNG file.");
+  const view = new DataView(bytes);
+  const body: Uint8Array[] = [];
+  let size: { width: number; height: number } | null = null;
+  for (let at = 8; at + 12 <= all.length;) {
+    const length = view.getUint32(at);
+    const type = String.fromCharCode(...all.subarray(at + 4, at + 8));
+    const data = all.subarray(at + 8, at + 8 + length);
+    if (type === "IHDR") size = readHeader(data);
+    else if (type === "IDAT") body.push(data);
+    else if (type === "IEND") break;
+    at += 12 + length;
+  }
+  if (!size) throw new PngError("The mask's PNG has no header.");
+  const rows = await inflate(body);
+  if (rows.length !== (size.width + 1) * size.height) throw new PngError("The mask's PNG is truncated.");
+  return { ...size, data: unfilter(rows, size.width, size.height) };
+}
+
+function readHeader(data: Uint8Array): { width: number; height: number } {
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const [depth, colour, , , interlace] = data.subarray(8);
+  if (depth !== 8 || colour !== 0 || interlace !== 0) {
+    throw new PngError("The mask must be an 8-bit greyscale PNG that is not interlaced.");
+  }
+  return { width: view.getUint32(0), height: view.getUint32(4) };
+}
+
+async function inflate(parts: Uint8Array[]): Promise<Uint8Array> {
+  const joined = new Uint8Array(await new Blob(parts as BlobPart[]).arrayBuffer());
+  try {
+    return await through(joined, new DecompressionStream("deflate"));
+  } catch (error) {
+    throw new PngError("The mask's PNG is damaged.", { cause: error });
+  }
+}
+
+/** Undoes the five row filters. */
+function unfilter(rows: Uint8Array, width: number, height: number): Uint8ClampedArray {
+  const out = new Uint8ClampedArray(width * height);
+  for (let y = 0; y < height; y++) {
+    const filter = rows[y * (width + 1)];
+    const source = y * (width + 1) + 1;
+    const row = y * width;
+    for (let x = 0; x < width; x++) {
+      const left = x > 0 ? out[row + x - 1] : 0;
+      const up = y > 0 ? out[row - width + x] : 0;
+      const corner = x > 0 && y > 0 ? out[row - width + x - 1] : 0;
+      out[row + x] = (rows[source + x] + predict(filter, left, up, corner)) & 255;
+    }
+  }
+  return out;
+}
+
+function predict(filter: number, left: number, up: number, corner: number): number {
+  switch (filter) {
+    case 0:
+      return 0;
+    case 1:
+      return left;
+    case 2:
+      return up;
+    case 3:
+      return (left + up) >> 1;
+    case 4:
+      return paeth(left, up, corner);
+    default:
+      throw new PngError(`The mask's PNG has an unknown row filter, ${filter}.`);
+  }
+}
+
+function paeth(left: number, up: number, corner: number): number {
+  const estimate = left + up - corner;
+  const toLeft = Math.abs(estimate - left);
+  const toUp = Math.abs(estimate - up);
+  const toCorner = Math.abs(estimate - corner);
+  if (toLeft <= toUp && toLeft <= toCorner) return left;
+  return toUp <= toCorner ? up : corner;
+}
+
+async function through(bytes: Uint8Array, stream: GenericTransformStream): Promise<Uint8Array> {
+  const piped = new Blob([bytes as BlobPart]).stream().pipeThrough(stream as ReadableWritablePair);
+  return new Uint8Array(await new Response(piped).arrayBuffer());
+}
+
+function chunk(type: string, data: Uint8Array): Uint8Array {
+  const out = new Uint8Array(12 + data.length);
+  const view = new DataView(out.buffer);
+  view.setUint32(0, data.length);
+  for (let i = 0; i < 4; i++) out[4 + i] = type.charCodeAt(i);
+  out.set(data, 8);
+  view.setUint32(8 + data.length, crc32(out.subarray(4, 8 + data.length)));
+  return out;
+}
+
+let crcTable: Uint32Array | undefined;
+
+export function crc32(bytes: Uint8Array): number {
+  crcTable ??= Uint32Array.from({ length: 256 }, (_, n) => {
+    for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
+    return n >>> 0;
+  });
+  let crc = 0xffffffff;
+  for (const byte of bytes) crc = crcTable[(crc ^ byte) & 255] ^ (crc >>> 8);
+  return (crc ^ 0xffffffff) >>> 0;
+}

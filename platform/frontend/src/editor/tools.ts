@@ -1,0 +1,104 @@
+/** Small state machines. Each goes idle → active → idle, and ends either by complete or by cancel. */
+import type { History } from "./history";
+import type { Plane, Point, Rect } from "./kernels";
+import { Stroke, type PaintKind, type StrokeNote } from "./stroke";
+import { pan, pinch, type Viewport } from "./viewport";
+
+export interface Tool<At> {
+  readonly active: boolean;
+  begin(at: At): void;
+  move(at: At): void;
+  complete(): void;
+  cancel(): void;
+}
+
+export interface PaintTarget {
+  plane: Plane;
+  history: History<StrokeNote>;
+  kind: PaintKind;
+  /** In photo pixels. */
+  diameter: number;
+  painted(rect: Rect): void;
+}
+
+/** Brush and eraser: points are in photo pixels. */
+export class PaintTool implements Tool<Point> {
+  private stroke: Stroke | null = null;
+
+  constructor(private readonly target: PaintTarget) {}
+
+  get active(): boolean {
+    return this.stroke !== null;
+  }
+
+  begin(at: Point): void {
+    this.cancel();
+    this.stroke = new Stroke(this.target.plane, this.target.kind, this.target.diameter);
+    this.move(at);
+  }
+
+  move(at: Point): void {
+    if (this.stroke) this.target.painted(this.stroke.extend(at));
+  }
+
+  complete(): void {
+    const delta = this.stroke?.finish();
+    this.stroke = null;
+    if (delta) this.target.history.commit(delta);
+  }
+
+  cancel(): void {
+    const rect = this.stroke?.revert();
+    this.stroke = null;
+    if (rect) this.target.painted(rect);
+  }
+}
+
+export interface ViewTarget {
+  view: Viewport;
+  readonly smallest: number;
+}
+
+/** A tool that moves the view; cancelled, it puts the view back. */
+abstract class ViewTool<At> implements Tool<At> {
+  private start: { at: At; view: Viewport } | null = null;
+
+  constructor(private readonly target: ViewTarget) {}
+
+  get active(): boolean {
+    return this.start !== null;
+  }
+
+  begin(at: At): void {
+    this.start = { at, view: this.target.view };
+  }
+
+  move(at: At): void {
+    if (this.start) this.target.view = this.moved(this.start.view, this.start.at, at, this.target.smallest);
+  }
+
+  complete(): void {
+    this.start = null;
+  }
+
+  cancel(): void {
+    if (this.start) this.target.view = this.start.view;
+    this.start = null;
+  }
+
+  protected abstract moved(view: Viewport, from: At, to: At, smallest: number): Viewport;
+}
+
+/** Points are in screen pixels. */
+export class PanTool extends ViewTool<Point> {
+  protected moved(view: Viewport, from: Point, to: Point): Viewport {
+    return pan(view, to.x - from.x, to.y - from.y);
+  }
+}
+
+/** Two fingers, in screen pixels. */
+export class PinchTool extends ViewTool<[Point, Point]> {
+  protected moved(view: Viewport, from: [Point, Point], to: [Point, Point], smallest: number): Viewport {
+    return pinch(view, from, to, smallest);
+  }
+}

@@ -1,0 +1,28 @@
+import vue from "@vitejs/plugin-vue";
+import { defineConfig } from "vitest/config";
+
+const server = "http://127.0.0.1:8000";
+
+export default defineConfig(({ command }) => ({
+  // Django serves dist/ below /static/; the development server serves the pages itself.
+  base: command === "build" ? "/static/" : "/",
+  plugins: [vue()],
+  build: { target: "es2022", chunkSizeWarningLimit: 300 },
+  server: {
+    proxy: {
+      "/api": server,
+      "/healthz": server,
+      "/readyz": server,
+      "/admin": server,
+      "/static": server,
+      // Only `POST /` is the service's; `GET /` is the page.
+      "^/$": { target: server, bypass: (request) => (request.method === "POST" ? undefined : request.url) },
+    },
+  },
+  test: {
+    include: ["tests/**/*.test.ts"],
+    environment: "happy-dom",
+    environmentOptions: { happyDOM: { settings: { disableJavaScriptFileLoading: true, disableCSSFileLoading: true } } },
+    restoreMocks: true,
+  },
+}));
