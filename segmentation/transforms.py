@@ -1,0 +1,43 @@
+"""From a photo to a network's input and from its logits to an alpha mask."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+SIZE = 256
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+
+
+def resize(rgb: NDArray[np.uint8], size: int = SIZE) -> NDArray[np.uint8]:
+    """The whole photo (H×W×3 uint8) squashed to size×size×3, antialiased."""
+    if rgb.shape[:2] == (size, size):
+        return rgb
+    return np.asarray(Image.fromarray(rgb).resize((size, size), Image.Resampling.BILINEAR))
+
+
+def normalise(batch: Tensor) -> Tensor:
+    """N×S×S×3 uint8 to N×3×S×S float32: each picture divided by its maximum, then ImageNet's mean and deviation.
+
+    As BASNet's authors prepare their input. An all-black picture stays black.
+    """
+    x = batch.permute(0, 3, 1, 2).to(torch.float32)
+    x = x / x.amax((1, 2, 3), keepdim=True).clamp(min=1)
+    mean, std = (torch.tensor(v, device=x.device).view(1, 3, 1, 1) for v in (MEAN, STD))
+    return (x - mean) / std
+
+
+def network_input(rgb: NDArray[np.uint8], size: int = SIZE) -> Tensor:
+    """A photo (H×W×3 uint8) as a network's input, 1×3×size×size float32."""
+    return normalise(torch.from_numpy(resize(rgb, size).copy())[None])
+
+
+def alpha_at(probability: Tensor, height: int, width: int) -> NDArray[np.uint8]:
+    """Probabilities (h×w float32, 0..1) as alpha (height×width uint8) at the photo's size, bilinear."""
+    soft = Image.fromarray(probability.detach().to("cpu", torch.float32).numpy())
+    resized = np.asarray(soft.resize((width, height), Image.Resampling.BILINEAR))
+    return np.round(resized * 255).clip(0, 255).astype(np.uint8)

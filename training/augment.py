@@ -1,0 +1,121 @@
+"""Random changes of a picture and its mask; every one is a function of the given random generator alone."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.random import Generator
+from PIL import Image, ImageEnhance, ImageFilter
+
+from training.dataset import Pair, Picture
+
+Box = tuple[int, int, int, int]
+
+
+def random_box(random: Generator, width: int, height: int, least_area: float) -> Box:
+    """A random crop box (left, top, right, bottom) of at least `least_area` of the picture, ratio 3:4 to 4:3 of it."""
+    area = random.uniform(least_area, 1.0)
+    ratio = np.exp(random.uniform(np.log(3 / 4), np.log(4 / 3)))
+    w = min(width, max(1, round(width * np.sqrt(area * ratio))))
+    h = min(height, max(1, round(height * np.sqrt(area / ratio))))
+    left, top = int(random.integers(0, width - w + 1)), int(random.integers(0, height - h + 1))
+    return left, top, left + w, top + h
+
+
+def resized(array: Picture, box: Box, size: int) -> Image.Image:
+    return Image.fromarray(array).resize((size, size), Image.Resampling.BILINEAR, box=box)
+
+
+def crop(random: Generator, pair: Pair, size: int, least_area: float = 0.4) -> tuple[Image.Image, Image.Image]:
+    """A random crop that keeps most of the subject, or the whole picture, squashed to size×size."""
+    height, width = pair.mask.shape
+    whole = (0, 0, width, height)
+    box = whole
+    if random.random() < 0.75:
+        proposed = random_box(random, width, height, least_area)
+        left, top, right, bottom = proposed
+        kept = int(pair.mask[top:bottom, left:right].sum(dtype=np.int64))
+        if kept >= 0.6 * int(pair.mask.sum(dtype=np.int64)):
+            box = proposed
+    return resized(pair.rgb, box, size), resized(pair.mask, box, size)
+
+
+def background(random: Generator, pair: Pair, size: int, least_area: float = 0.15) -> Image.Image | None:
+    """A crop of the picture without any of its subject, or None when a few tries find none."""
+    height, width = pair.mask.shape
+    for _ in range(6):
+        left, top, right, bottom = random_box(random, width, height, least_area)
+        w, h = max(32, (right - left) // 2), max(32, (bottom - top) // 2)
+        left, top = int(random.integers(0, max(1, width - w))), int(random.integers(0, max(1, height - h)))
+        if not pair.mask[top : top + h, left : left + w].any():
+            return resized(pair.rgb, (left, top, min(width, left + w), min(height, top + h)), size)
+    return None
+
+
+def paste(random: Generator, image: Image.Image, mask: Image.Image, ground: Image.Image) -> tuple[Image.Image, Image.Image]:
+    """The subject of `image`, scaled and moved, on another picture's background (copy–paste, Ghiasi et al. 2021)."""
+    size = image.width
+    scale = random.uniform(0.55, 1.1)
+    side = max(8, round(size * scale))
+    x, y = (int(random.integers(min(0, size - side), max(0, size - side) + 1)) for _ in range(2))
+    moved = Image.new("L", (size, size), 0)
+    moved.paste(mask.resize((side, side), Image.Resampling.BILINEAR), (x, y))
+    subject = Image.new("RGB", (size, size))
+    subject.paste(image.resize((side, side), Image.Resampling.BILINEAR), (x, y))
+    return Image.composite(subject, ground, moved.filter(ImageFilter.GaussianBlur(0.7))), moved
+
+
+def recolour(random: Generator, image: Image.Image, strength: float = 0.4) -> Image.Image:
+    """Brightness, contrast, saturation and the balance of the channels; now and then grey."""
+    if random.random() < 0.06:
+        image = image.convert("L").convert("RGB")
+    for enhance in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
+        if random.random() < 0.7:
+            image = enhance(image).enhance(random.uniform(1 - strength, 1 + strength))
+    if random.random() < 0.5:
+        gains = random.uniform(0.85, 1.15, 3)
+        tables = [np.clip(np.arange(256) * gain, 0, 255).astype(int).tolist() for gain in gains]
+        image = image.point(sum(tables, []))
+    return image
+
+
+def degrade(random: Generator, image: Image.Image) -> Image.Image:
+    """Blur, noise or a strong JPEG, as photos from a messenger have."""
+    kind = random.random()
+    if kind < 0.10:
+        return image.filter(ImageFilter.GaussianBlur(random.uniform(0.4, 1.6)))
+    if kind < 0.18:
+        noise = random.normal(0, random.uniform(3, 14), (image.height, image.width, 3))
+        return Image.fromarray((np.asarray(image) + noise).clip(0, 255).astype(np.uint8))
+    if kind < 0.28:
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=int(random.integers(25, 80)))
+        return Image.open(buffer).convert("RGB")
+    return image
+
+
+def example(
+    random: Generator, pair: Pair, others: Sequence[Pair], size: int, paste_rate: float = 0.15, empty_rate: float = 0.03
+) -> tuple[Picture, Picture]:
+    """A training example: size×size×3 and size×size uint8.
+
+    `others` lend backgrounds: with `paste_rate` the subject stands on one, with `empty_rate` it is shown alone and
+    the mask is empty, so that the network also learns to find nothing.
+    """
+    image, mask = crop(random, pair, size)
+    draw = random.random()
+    if others and draw < paste_rate + empty_rate:
+        ground = background(random, others[int(random.integers(len(others)))], size)
+        if ground is not None and draw < paste_rate:
+            image, mask = paste(random, image, mask, ground)
+        elif ground is not None:
+            image, mask = ground, Image.new("L", (size, size), 0)
+    if random.random() < 0.5:
+        image, mask = (i.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for i in (image, mask))
+    if random.random() < 0.25:
+        angle = random.uniform(-15, 15)
+        image = image.rotate(angle, Image.Resampling.BILINEAR, fillcolor=(124, 116, 104))
+        mask = mask.rotate(angle, Image.Resampling.BILINEAR)
+    return np.asarray(degrade(random, recolour(random, image))), np.asarray(mask)

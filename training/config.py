@@ -1,0 +1,67 @@
+"""Settings of a run; an unknown key is an error."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
+
+
+class ConfigError(Exception):
+    """The settings cannot be used as they are."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """What both kinds of run share."""
+
+    seed: int = 0
+    batch: int = 16
+    minutes: float = 60.0
+    rate: float = 2e-3
+    weight_decay: float = 1e-2
+    warmup: float = 0.03
+    ema: float = 0.999
+    threads: int = 2
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> Self:
+        """The settings given by name. ConfigError for a name that is none of ours."""
+        known = {f.name for f in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ConfigError(f"Unknown setting {', '.join(unknown)}: the settings are {', '.join(sorted(known))}.")
+        return cls(**values)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def source_weights() -> dict[str, float]:
+    """How often each source of the starter's pictures is drawn: everyday scenes most, since they help others most."""
+    return {
+        "pascal_s": 0.36,
+        "caltech101": 0.13,
+        "oxford_pets": 0.08,
+        "sysu_vehicles": 0.10,
+        "weizmann_horse": 0.05,
+        "ccp_fashion": 0.05,
+        "feral_cats": 0.03,
+        "flowers17": 0.07,
+        "davis20": 0.06,
+        "coco_ccby": 0.05,
+        "balloon": 0.02,
+    }
+
+
+@dataclass(frozen=True)
+class StarterConfig(Config):
+    """Training of basnet-small from its pretrained encoder."""
+
+    size: int = 192
+    final_size: int = 256
+    final_share: float = 0.3
+    encoder_rate: float = 0.2
+    frozen_blocks: int = 3
+    export_minutes: float = 5.0
+    bfloat16: bool = True
+    sources: dict[str, float] = field(default_factory=source_weights)

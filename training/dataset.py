@@ -1,0 +1,79 @@
+"""Pictures and masks, decoded once and kept in memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Picture = NDArray[np.uint8]
+LONGER_SIDE = 288
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One picture (H×W×3 uint8) with its mask (H×W uint8, 0..255)."""
+
+    name: str
+    source: str
+    group: str
+    rgb: Picture
+    mask: Picture
+    weight: float = 1.0
+
+
+class DataError(Exception):
+    """The data folder cannot be used as it is."""
+
+
+def shrunk(image: Image.Image, longer_side: int | None) -> Image.Image:
+    if longer_side is None or max(image.size) <= longer_side:
+        return image
+    factor = longer_side / max(image.size)
+    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+    return image.resize(size, Image.Resampling.BILINEAR)
+
+
+def read_pair(image: Path, mask: Path, longer_side: int | None = LONGER_SIDE) -> tuple[Picture, Picture]:
+    """A picture and its mask at one size, the longer side at most `longer_side` (None: as they are)."""
+    try:
+        with Image.open(image) as opened_image, Image.open(mask) as opened_mask:
+            rgb = shrunk(opened_image.convert("RGB"), longer_side)
+            grey = opened_mask.convert("L")
+    except OSError as error:
+        raise DataError(f"{image.name} or its mask cannot be read ({error}): repair or remove it.") from error
+    if grey.size != rgb.size:
+        grey = grey.resize(rgb.size, Image.Resampling.BILINEAR)
+    return np.asarray(rgb), np.asarray(grey)
+
+
+def plain_folder(folder: Path, longer_side: int | None = LONGER_SIDE) -> Iterator[Pair]:
+    """The pairs of a folder with images/ and masks/ of equal stems; a source is what precedes `__` in the stem."""
+    masks = {path.stem: path for path in (folder / "masks").glob("*")}
+    images = sorted(path for path in (folder / "images").glob("*") if path.stem in masks)
+    if not images:
+        raise DataError(f"{folder} holds no pairs: expected images/NAME.jpg|png|webp beside masks/NAME.png.")
+    for path in images:
+        rgb, mask = read_pair(path, masks[path.stem], longer_side)
+        source = path.stem.split("__")[0] if "__" in path.stem else folder.name
+        yield Pair(path.stem, source, path.stem, rgb, mask)
+
+
+def validation_split(pairs: Iterable[Pair], largest: int = 48) -> tuple[list[Pair], list[Pair]]:
+    """Training and validation pairs: of each source the tenth with the smallest hashes, at most `largest`."""
+    by_source: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        by_source.setdefault(pair.source, []).append(pair)
+    training: list[Pair] = []
+    validation: list[Pair] = []
+    for _, members in sorted(by_source.items()):
+        members.sort(key=lambda pair: hashlib.sha256(pair.name.encode()).hexdigest())
+        held = min(largest, len(members) // 10)
+        validation += members[:held]
+        training += members[held:]
+    return training, validation

@@ -1,0 +1,56 @@
+"""The hybrid loss of BASNet (Qin et al., CVPR 2019): pixels by cross-entropy, patches by SSIM, the map by IoU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, conv2d, interpolate
+
+WINDOW = 11
+SIGMA = 1.5
+
+
+def iou_loss(probability: Tensor, target: Tensor) -> Tensor:
+    """1 − soft IoU of each map (N×1×H×W, 0..1), averaged over the batch; an empty target is answered by emptiness."""
+    intersection = (probability * target).sum((1, 2, 3))
+    union = (probability + target).sum((1, 2, 3)) - intersection
+    return (1 - (intersection + 1) / (union + 1)).mean()
+
+
+def ssim(a: Tensor, b: Tensor) -> Tensor:
+    """Mean structural similarity of N×1×H×W maps in 0..1, Gaussian window of 11 pixels, deviation 1.5 (Wang 2004)."""
+    offsets = torch.arange(WINDOW, device=a.device, dtype=a.dtype) - WINDOW // 2
+    gauss = torch.exp(-(offsets**2) / (2 * SIGMA**2))
+    gauss = gauss / gauss.sum()
+    channels = torch.cat([a, b, a * a, b * b, a * b], 1)
+    groups = channels.shape[1]
+    row = gauss.view(1, 1, 1, -1).expand(groups, 1, 1, -1)
+    column = gauss.view(1, 1, -1, 1).expand(groups, 1, -1, 1)
+    blurred = conv2d(channels, row, padding=(0, WINDOW // 2), groups=groups)
+    mean_a, mean_b, aa, bb, ab = conv2d(blurred, column, padding=(WINDOW // 2, 0), groups=groups).chunk(5, 1)
+    var_a, var_b, covariance = aa - mean_a**2, bb - mean_b**2, ab - mean_a * mean_b
+    c1, c2 = 0.01**2, 0.03**2
+    similarity = ((2 * mean_a * mean_b + c1) * (2 * covariance + c2)) / (
+        (mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2)
+    )
+    return similarity.mean()
+
+
+def deep_supervision(maps: Sequence[Tensor], target: Tensor, side_weight: float = 0.5) -> Tensor:
+    """Hybrid loss over all maps of logits, the final one first; target is N×1×H×W in 0..1.
+
+    The final map is judged at the target's size by all three terms, the others where they arise by cross-entropy and
+    IoU: SSIM on every map at full size costs a CPU more than the network's own forward pass.
+    """
+    final = interpolate(maps[0].float(), size=target.shape[-2:], mode="bilinear", align_corners=False)
+    probability = final.sigmoid()
+    loss = binary_cross_entropy_with_logits(final, target) + iou_loss(probability, target)
+    loss = loss + (1 - ssim(probability, target))
+    for side in maps[1:]:
+        small = interpolate(target, size=side.shape[-2:], mode="area")
+        logits = side.float()
+        term = binary_cross_entropy_with_logits(logits, small) + iou_loss(logits.sigmoid(), small)
+        loss = loss + side_weight * term
+    return loss
