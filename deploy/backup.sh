@@ -1,0 +1,48 @@
+#!/bin/sh
+# Backs up and restores a running deployment: `make backup`, `make restore BACKUP=backups/<time>`.
+# The databases are written first: whatever file a row names is on disk before the row is.
+set -eu
+: "${COMPOSE:?use it through make: make backup, or make restore BACKUP=backups/<time>}"
+databases="stickersnap mlflow"
+
+in_postgres() { $COMPOSE exec -T postgres "$@"; }
+tar_of_state() { $COMPOSE run --rm --no-deps -T --entrypoint tar worker --directory /var/lib/stickersnap "$@"; }
+
+backup() {
+    folder=backups/$(date -u +%Y-%m-%dT%H-%M-%SZ)
+    umask 077
+    mkdir -p "$folder.part"
+    for database in $databases; do
+        in_postgres pg_dump --username stickersnap --format custom "$database" > "$folder.part/$database.dump"
+    done
+    tar_of_state --create --exclude ./postgres --file - . > "$folder.part/state.tar"
+    sync
+    mv "$folder.part" "$folder"
+    echo "Backup in $folder. Copy it to another machine, with deploy/.env beside it."
+}
+
+restore() {
+    for file in stickersnap.dump mlflow.dump state.tar; do
+        [ -s "$1/$file" ] || { echo "$1/$file is missing: name a whole backup, BACKUP=backups/<time>." >&2; exit 2; }
+    done
+    $COMPOSE up --detach --wait postgres
+    $COMPOSE stop web worker
+    for database in $databases; do
+        in_postgres dropdb --username stickersnap --maintenance-db postgres --if-exists --force "$database"
+        in_postgres createdb --username stickersnap --maintenance-db postgres "$database"
+        in_postgres pg_restore --username stickersnap --dbname "$database" --exit-on-error --single-transaction \
+            < "$1/$database.dump"
+    done
+    tar_of_state --extract --file - < "$1/state.tar"
+    $COMPOSE up --detach --wait --wait-timeout 600
+    echo "Restored $1."
+}
+
+case ${1:-} in
+    backup) backup ;;
+    restore) restore "${2:-}" ;;
+    *)
+        echo "backup.sh ${1:-}: say backup or restore." >&2
+        exit 2
+        ;;
+esac
