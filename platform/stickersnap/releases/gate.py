@@ -56,7 +56,7 @@ def decide(evaluation: dict[str, Any], *, deployed: str, rules: Rules) -> Verdic
     except Refusal as refusal:
         return Verdict(False, str(refusal), _storable({**_summaries(evaluation), **evidence}))
     gain, low = 100 * evidence["gain"], 100 * evidence["gain_low"]
-    reason = f"Mean IoU on {len(images)} held-out photos rises by {gain:.2f} points (at least {low:.2f} with 95 % confidence)."
+    reason = f"Mean IoU on {len(images)} held-out photos: {gain:+.2f} points, at least {low:+.2f} with 95 % confidence."
     return Verdict(True, reason, _storable({**_summaries(evaluation), **evidence}))
 
 
@@ -133,7 +133,8 @@ def _refuse_harm(evidence: dict[str, Any], rules: Rules) -> None:
         )
     if evidence["worst"]["gain"] < -rules.picture_margin:
         raise Refusal(
-            f"Photo {str(evidence['worst']['image_sha256'])[:12]} loses {-100 * evidence['worst']['gain']:.1f} points of IoU, "
+            f"Photo {str(evidence['worst']['image_sha256'])[:12]} "
+            f"loses {-100 * evidence['worst']['gain']:.1f} points of IoU, "
             f"{100 * rules.picture_margin:.0f} is the limit for a single photo."
         )
 

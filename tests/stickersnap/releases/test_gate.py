@@ -40,7 +40,7 @@ def verdict(*args, deployed=CHAMPION, rules=RULES, **kwargs):
 def test_a_gain_on_every_photo_passes_and_says_how_much():
     answer = verdict([0.70, 0.60, 0.80, 0.75, 0.66], [0.80, 0.75, 0.85, 0.85, 0.76])
     assert answer.passed
-    assert "5 held-out photos rises by 10.00 points" in answer.reason
+    assert "5 held-out photos: +10.00 points" in answer.reason
     assert answer.evidence["gain"] == pytest.approx(0.10)
     assert 0 < answer.evidence["gain_low"] < answer.evidence["gain"]
     assert len(answer.evidence["images"]) == 5
