@@ -1,0 +1,45 @@
+"""How a picture or a network's answer goes over the wire."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.http import HttpResponse
+from rest_framework.response import Response
+
+from segmentation.predictor import Predictor
+
+
+def picture_response(data: bytes, media_type: str, filename: str = "") -> HttpResponse:
+    """Bytes of a picture that never change under their address; `filename` makes it a download."""
+    response = HttpResponse(data, content_type=media_type)
+    response["Cache-Control"] = "private, max-age=31536000, immutable"
+    if filename:
+        response["Content-Disposition"] = f'attachment; filename="{filename}"'
+    return response
+
+
+class Timing:
+    """Durations of the stages of an answer, for the `Server-Timing` header (W3C Server Timing)."""
+
+    def __init__(self) -> None:
+        self.stages: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Adds the time spent inside, in milliseconds, to stage `name`."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.stages[name] = self.stages.get(name, 0.0) + (time.perf_counter() - start) * 1000
+
+    def header(self) -> str:
+        return ", ".join(f"{name};dur={ms:.1f}" for name, ms in self.stages.items())
+
+
+def name_predictor(response: HttpResponse | Response, predictor: Predictor, timing: Timing) -> None:
+    """Says which weights on which device answered, and how long each stage took."""
+    response["X-Weights"] = predictor.weights
+    response["X-Device"] = predictor.device
+    response["Server-Timing"] = timing.header()

@@ -1,0 +1,147 @@
+"""The labelled picture as JSON."""
+
+import json
+import math
+from typing import Any
+
+from django.urls import reverse
+from rest_framework import serializers
+
+from annotations import selectors
+from annotations.models import Correction, Photo, Prediction, Review
+
+STROKES_AT_MOST = 20_000
+
+
+class PredictionSerializer(serializers.ModelSerializer):
+    mask_url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Prediction
+        fields = ["id", "mask_url", "weights", "device", "uncertainty", "subject_found", "created_at"]
+
+    def get_mask_url(self, prediction: Prediction) -> str:
+        return reverse("prediction-mask", args=[prediction.id])
+
+
+class CorrectionSerializer(serializers.ModelSerializer):
+    mask_url = serializers.SerializerMethodField()
+    state = serializers.SerializerMethodField()
+    reason = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Correction
+        fields = ["id", "mask_url", "version", "state", "reason", "created_at"]
+
+    def get_mask_url(self, correction: Correction) -> str:
+        return f"{reverse('correction-mask', args=[correction.id])}?version={correction.version}"
+
+    def get_state(self, correction: Correction) -> str:
+        return selectors.correction_state(correction)[0]
+
+    def get_reason(self, correction: Correction) -> str:
+        return selectors.correction_state(correction)[1]
+
+
+class PhotoSerializer(serializers.ModelSerializer):
+    image_url = serializers.SerializerMethodField()
+    consent = serializers.SerializerMethodField()
+    prediction = serializers.SerializerMethodField()
+    correction = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Photo
+        fields = ["id", "name", "width", "height", "image_url", "consent", "created_at", "prediction", "correction"]
+
+    def get_image_url(self, photo: Photo) -> str:
+        return reverse("photo-image", args=[photo.id])
+
+    def get_consent(self, photo: Photo) -> bool:
+        return photo.consented_at is not None
+
+    def get_prediction(self, photo: Photo) -> PredictionSerializer(allow_null=True):  # type: ignore[valid-type]
+        prediction = selectors.latest_prediction(photo)
+        return PredictionSerializer(prediction).data if prediction else None
+
+    def get_correction(self, photo: Photo) -> CorrectionSerializer(allow_null=True):  # type: ignore[valid-type]
+        correction = selectors.latest_correction(photo, self.context["owner"])
+        return CorrectionSerializer(correction).data if correction else None
+
+
+class UploadSerializer(serializers.Serializer):
+    """A photo as it comes in."""
+
+    image = serializers.FileField(allow_empty_file=True)
+    id = serializers.UUIDField(required=False, help_text="Made by the client: sent again, it is the same photo.")
+    consent = serializers.BooleanField(required=False, help_text="Allow learning from this photo.")
+
+
+class DeletedSerializer(serializers.Serializer):
+    deleted = serializers.UUIDField()
+    weights_that_saw_it = serializers.ListField(child=serializers.CharField())
+
+
+class StrokesField(serializers.Field):
+    """The stroke log: JSON text of a list of objects."""
+
+    def to_internal_value(self, data: Any) -> list[dict[str, Any]]:
+        try:
+            strokes = json.loads(data, parse_constant=_refuse_constant)
+        except (TypeError, ValueError, RecursionError):
+            raise serializers.ValidationError("The stroke log must be JSON: a list of strokes.") from None
+        if not isinstance(strokes, list) or not all(isinstance(stroke, dict) for stroke in strokes):
+            raise serializers.ValidationError("The stroke log must be a list of strokes.")
+        if len(strokes) > STROKES_AT_MOST or "\\u0000" in data:
+            raise serializers.ValidationError(f"The stroke log may hold {STROKES_AT_MOST} strokes of plain text.")
+        return strokes
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+class SubmissionSerializer(serializers.Serializer):
+    """A correction as it comes in."""
+
+    photo = serializers.UUIDField()
+    prediction = serializers.UUIDField()
+    mask = serializers.FileField(allow_empty_file=True, help_text="8-bit greyscale PNG at the photo's size.")
+    strokes = StrokesField(required=False, default=list)
+    seconds = serializers.FloatField(required=False, default=0, min_value=0, max_value=604_800)
+
+    def validate_seconds(self, seconds: float) -> float:
+        if not math.isfinite(seconds):
+            raise serializers.ValidationError("The time spent must be a number of seconds.")
+        return seconds
+
+
+class ReviewInputSerializer(serializers.Serializer):
+    """A verdict as it comes in."""
+
+    verdict = serializers.ChoiceField(choices=Review.Verdict.choices)
+    reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=300)
+    version = serializers.IntegerField(min_value=1, max_value=2_000_000_000)
+
+
+class ReviewSerializer(serializers.ModelSerializer):
+    reviewer = serializers.CharField(source="reviewer.get_username")
+
+    class Meta:
+        model = Review
+        fields = ["id", "verdict", "reason", "reviewer", "created_at"]
+
+
+class ReviewItemSerializer(serializers.Serializer):
+    """A correction that waits for its review."""
+
+    correction = CorrectionSerializer(source="*")
+    photo = PhotoSerializer()
+    prediction = PredictionSerializer()
+    iou = serializers.SerializerMethodField()
+    seconds = serializers.FloatField()
+
+    def get_iou(self, correction: Correction) -> float:
+        return selectors.correction_iou(correction)

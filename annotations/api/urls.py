@@ -1,0 +1,15 @@
+from django.urls import path
+
+from annotations.api import views
+
+urlpatterns = [
+    path("photos/", views.PhotoListView.as_view(), name="photos"),
+    path("photos/<uuid:photo_id>/", views.PhotoView.as_view(), name="photo"),
+    path("photos/<uuid:photo_id>/image/", views.PhotoImageView.as_view(), name="photo-image"),
+    path("predictions/<uuid:prediction_id>/mask.png", views.PredictionMaskView.as_view(), name="prediction-mask"),
+    path("corrections/<uuid:correction_id>/", views.CorrectionView.as_view(), name="correction"),
+    path("corrections/<uuid:correction_id>/mask.png", views.CorrectionMaskView.as_view(), name="correction-mask"),
+    path("corrections/<uuid:correction_id>/review/", views.ReviewView.as_view(), name="correction-review"),
+    path("queue/correct/", views.QueueCorrectView.as_view(), name="queue-correct"),
+    path("queue/review/", views.QueueReviewView.as_view(), name="queue-review"),
+]

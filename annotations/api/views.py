@@ -1,0 +1,205 @@
+"""The labelled picture over HTTP. Thin: reads in `selectors`, writes in `services`."""
+
+import uuid
+from typing import Any
+
+from django.http import HttpResponse
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.parsers import MultiPartParser
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from annotations import lineage, selectors, services
+from annotations.api import serializers
+from annotations.api.answers import Timing, name_predictor, picture_response
+from annotations.owners import owner_of
+from annotations.permissions import IsReviewer
+from segmentation import picture as pictures
+
+PICTURE = OpenApiResponse(OpenApiTypes.BINARY)
+
+
+class OwnerMixin:
+    """Puts the requester's owner id where serializers find it."""
+
+    request: Request
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {"request": self.request, "owner": owner_of(self.request)}
+
+
+class PhotoListView(OwnerMixin, ListAPIView):
+    """The requester's photos, newest first; a POST adds one and cuts it."""
+
+    permission_classes = [AllowAny]
+    parser_classes = [MultiPartParser]
+    serializer_class = serializers.PhotoSerializer
+
+    def get_queryset(self):  # type: ignore[no-untyped-def]
+        return selectors.photos_of(owner_of(self.request))
+
+    @extend_schema(request={"multipart/form-data": serializers.UploadSerializer}, responses=serializers.PhotoSerializer)
+    def post(self, request: Request) -> Response:
+        given = serializers.UploadSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        owner, upload = owner_of(request), given.validated_data["image"]
+        data, timing = upload.read(), Timing()
+        with timing.stage("decode"):
+            picture = pictures.decode(data)
+        predictor = lineage.predictor_current()
+        with timing.stage("network"):
+            cut = predictor.predict(picture.rgb)
+        consent = given.validated_data.get("consent", lineage.consent_of(owner))
+        with timing.stage("store"):
+            photo = services.photo_create(
+                owner=owner,
+                upload=data,
+                picture=picture,
+                predictor=predictor,
+                cut=cut,
+                name=upload.name or "",
+                photo_id=given.validated_data.get("id"),
+                consented_at=timezone.now() if consent else None,
+            )
+        photo = selectors.photo_get(photo.id, owner, request.user)
+        response = Response(self.get_serializer(photo).data, status=201)
+        name_predictor(response, predictor, timing)
+        return response
+
+
+class PhotoView(OwnerMixin, APIView):
+    """One photo."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(responses=serializers.PhotoSerializer)
+    def get(self, request: Request, photo_id: uuid.UUID) -> Response:
+        photo = selectors.photo_get(photo_id, owner_of(request), request.user)
+        return Response(serializers.PhotoSerializer(photo, context=self.get_serializer_context()).data)
+
+    @extend_schema(responses=serializers.DeletedSerializer)
+    def delete(self, request: Request, photo_id: uuid.UUID) -> Response:
+        photo = selectors.photo_owned(photo_id, owner_of(request))
+        seen_by = services.photo_delete(photo=photo)
+        return Response({"deleted": photo_id, "weights_that_saw_it": seen_by})
+
+
+class PhotoImageView(APIView):
+    """The normalised picture."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(responses={(200, "image/jpeg"): PICTURE, (200, "image/png"): PICTURE})
+    def get(self, request: Request, photo_id: uuid.UUID) -> HttpResponse:
+        photo = selectors.photo_get(photo_id, owner_of(request), request.user)
+        return picture_response(bytes(photo.image), photo.media_type)
+
+
+class PredictionMaskView(APIView):
+    """The soft mask a network made, at the photo's size."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(responses={(200, "image/png"): PICTURE})
+    def get(self, request: Request, prediction_id: uuid.UUID) -> HttpResponse:
+        prediction = selectors.prediction_get(prediction_id, owner_of(request), request.user)
+        response = picture_response(bytes(prediction.mask), "image/png")
+        response["X-Weights"] = prediction.weights
+        response["X-Device"] = prediction.device
+        return response
+
+
+class CorrectionView(APIView):
+    """A person's mask for a photo. PUT is idempotent: the client makes the id."""
+
+    permission_classes = [AllowAny]
+    parser_classes = [MultiPartParser]
+
+    @extend_schema(
+        request={"multipart/form-data": serializers.SubmissionSerializer},
+        responses={200: serializers.CorrectionSerializer, 201: serializers.CorrectionSerializer},
+        parameters=[OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description="The version to replace.")],
+    )
+    def put(self, request: Request, correction_id: uuid.UUID) -> Response:
+        given = serializers.SubmissionSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        fields, owner = given.validated_data, owner_of(request)
+        photo = selectors.photo_get(fields["photo"], owner, request.user)
+        correction, created = services.correction_submit(
+            photo=photo,
+            prediction=selectors.prediction_of(photo, fields["prediction"]),
+            author=owner,
+            submission=services.Submission(
+                correction_id=correction_id,
+                mask=fields["mask"].read(),
+                strokes=fields["strokes"],
+                seconds=fields["seconds"],
+                if_match=version_in(request.headers.get("If-Match", "")),
+            ),
+        )
+        data = serializers.CorrectionSerializer(correction).data
+        return Response(data, status=201 if created else 200, headers={"ETag": f'"{correction.version}"'})
+
+
+def version_in(if_match: str) -> int | None:
+    """The version an If-Match header names: None without one, 0 (which never matches) for anything else."""
+    if not if_match:
+        return None
+    version = if_match.strip().removeprefix("W/").strip('"')
+    return int(version) if version.isascii() and version.isdigit() and len(version) < 10 else 0
+
+
+class CorrectionMaskView(APIView):
+    """The soft mask a person made, at the photo's size."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(responses={(200, "image/png"): PICTURE})
+    def get(self, request: Request, correction_id: uuid.UUID) -> HttpResponse:
+        correction = selectors.correction_get(correction_id, owner_of(request), request.user)
+        response = picture_response(bytes(correction.mask), "image/png")
+        response["ETag"] = f'"{correction.version}"'
+        if "version" not in request.query_params:
+            response["Cache-Control"] = "private, no-cache"
+        return response
+
+
+class QueueCorrectView(OwnerMixin, ListAPIView):
+    """Consented photos that nobody has corrected, the most uncertain first."""
+
+    permission_classes = [IsReviewer]
+    serializer_class = serializers.PhotoSerializer
+
+    def get_queryset(self):  # type: ignore[no-untyped-def]
+        return selectors.queue_correct(owner_of(self.request))
+
+
+class QueueReviewView(OwnerMixin, ListAPIView):
+    """Corrections that wait for a review, the oldest first."""
+
+    permission_classes = [IsReviewer]
+    serializer_class = serializers.ReviewItemSerializer
+
+    def get_queryset(self):  # type: ignore[no-untyped-def]
+        return selectors.queue_review()
+
+
+class ReviewView(APIView):
+    """A reviewer's verdict on the present version of a correction."""
+
+    permission_classes = [IsReviewer]
+
+    @extend_schema(request=serializers.ReviewInputSerializer, responses={201: serializers.ReviewSerializer})
+    def post(self, request: Request, correction_id: uuid.UUID) -> Response:
+        given = serializers.ReviewInputSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        fields = given.validated_data
+        correction = selectors.correction_get(correction_id, owner_of(request), request.user)
+        write = services.correction_approve if fields["verdict"] == "approve" else services.correction_reject
+        review = write(correction=correction, version=fields["version"], reviewer=request.user, reason=fields["reason"])
+        return Response(serializers.ReviewSerializer(review).data, status=201)

@@ -1,0 +1,72 @@
+"""What can go wrong with a labelled picture. The docstring is what the person reads."""
+
+
+class AnnotationError(Exception):
+    """Something is wrong with this request."""
+
+    code = "invalid"
+    status = 400
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail or (self.__doc__ or "").strip())
+
+
+class NotFound(AnnotationError):
+    """There is no such thing here, or it is not yours."""
+
+    code, status = "not_found", 404
+
+
+class NoSubjectFound(AnnotationError):
+    """No subject was found in this photo. Paint it yourself with Fix, or try a photo where one thing stands out."""
+
+    code, status = "no_subject_found", 422
+
+
+class PhotoExists(AnnotationError):
+    """Another photo was already uploaded under this id. Send this one under a new id."""
+
+    code, status = "photo_exists", 409
+
+
+class CorrectionExists(AnnotationError):
+    """This correction was saved before with another mask. To change it, send its version in If-Match."""
+
+    code, status = "correction_exists", 409
+
+
+class StaleCorrection(AnnotationError):
+    """This correction changed in the meantime. Load it again, then decide which mask to keep."""
+
+    code, status = "stale_correction", 412
+
+
+class AlreadyReviewed(AnnotationError):
+    """Someone has already reviewed this correction. Go on to the next one."""
+
+    code, status = "already_reviewed", 409
+
+
+class ReasonRequired(AnnotationError):
+    """Say why the correction is rejected: a few words are enough."""
+
+    code, status = "reason_required", 400
+
+
+class NotReviewable(AnnotationError):
+    """The person behind this photo does not allow learning from it, so there is nothing to review."""
+
+    code, status = "not_reviewable", 409
+
+
+class Busy(AnnotationError):
+    """Too many photos are being cut at the moment. Try again in a few seconds."""
+
+    code, status = "busy", 503
+    retry_after = 3
+
+
+class DatasetError(AnnotationError):
+    """The dataset version could not be made."""
+
+    code, status = "dataset_failed", 500

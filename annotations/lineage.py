@@ -1,0 +1,27 @@
+"""What lies above this app, reached by the dotted paths in the settings."""
+
+import uuid
+from collections.abc import Callable
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from segmentation.predictor import Predictor
+
+
+def predictor_current() -> Predictor:
+    """The predictor that answers now. Raises annotations.exceptions.Busy when none is ready."""
+    current: Callable[[], Predictor] = import_string(settings.PREDICTOR)
+    return current()
+
+
+def weights_trained_on(dataset_numbers: list[int]) -> list[str]:
+    """sha256 of every set of weights that learned from one of these dataset versions."""
+    trained_on: Callable[[list[int]], list[str]] = import_string(settings.WEIGHTS_TRAINED_ON)
+    return trained_on(dataset_numbers)
+
+
+def consent_of(owner: uuid.UUID) -> bool:
+    """Whether this owner allows learning from what they bring."""
+    consent: Callable[[uuid.UUID], bool] = import_string(settings.CONSENT)
+    return consent(owner)

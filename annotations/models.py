@@ -1,0 +1,181 @@
+"""The labelled picture, from upload to dataset version. Constraints live here; writes live in `services`."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+
+class PictureManager(models.Manager):
+    """Leaves the bytes in the database until someone asks for them by name."""
+
+    def get_queryset(self) -> models.QuerySet:
+        return super().get_queryset().defer(*self.model.HEAVY)
+
+
+class Photo(models.Model):
+    """A normalised picture: orientation applied, sRGB, no metadata."""
+
+    HEAVY = ("image",)
+
+    class MediaType(models.TextChoices):
+        JPEG = "image/jpeg"
+        PNG = "image/png"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.UUIDField(db_index=True, help_text="The browser session or person that brought it.")
+    name = models.CharField(max_length=120, blank=True)
+    image = models.BinaryField()
+    media_type = models.CharField(max_length=16, choices=MediaType)
+    sha256 = models.CharField(max_length=64, help_text="Of the normalised picture's bytes.")
+    upload_sha256 = models.CharField(max_length=64, help_text="Of the bytes that were uploaded.")
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    phash = models.BigIntegerField(help_text="64-bit perceptual hash, signed.")
+    group = models.UUIDField(db_index=True, help_text="Shared by near-duplicates; decides the split.")
+    consented_at = models.DateTimeField(null=True, blank=True, help_text="When its owner allowed learning from it.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = PictureManager()
+
+    class Meta:
+        ordering = ["-created_at", "id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(width__gt=0, height__gt=0), name="photo_has_pixels"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or str(self.id)
+
+
+class Prediction(models.Model):
+    """What one set of weights made of a photo: a soft mask at the photo's size, and how sure the network was."""
+
+    HEAVY = ("mask",)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    photo = models.ForeignKey(Photo, on_delete=models.CASCADE, related_name="predictions")
+    mask = models.BinaryField(help_text="8-bit greyscale PNG; 255 is foreground.")
+    weights = models.CharField(max_length=64, help_text="sha256 of the weights that answered.")
+    network = models.CharField(max_length=40)
+    device = models.CharField(max_length=40)
+    uncertainty = models.FloatField(help_text="0 (sure) to 1: disagreement of the side outputs near the boundary.")
+    subject_score = models.FloatField()
+    subject_found = models.BooleanField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = PictureManager()
+
+    class Meta:
+        ordering = ["-created_at", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["photo", "weights"], name="prediction_once_per_weights"),
+            models.CheckConstraint(
+                condition=Q(uncertainty__gte=0, uncertainty__lte=1), name="prediction_uncertainty_0_1"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.photo_id} by {self.weights[:8]}"
+
+
+class Correction(models.Model):
+    """A person's mask for a photo. An edit raises `version`; a review is of one version."""
+
+    HEAVY = ("mask", "strokes")
+
+    id = models.UUIDField(primary_key=True, help_text="Made by the client, so that a repeated submit is the same one.")
+    photo = models.ForeignKey(Photo, on_delete=models.CASCADE, related_name="corrections")
+    prediction = models.ForeignKey(Prediction, on_delete=models.CASCADE, related_name="corrections")
+    author = models.UUIDField(db_index=True)
+    mask = models.BinaryField(help_text="8-bit greyscale PNG at the photo's size; 255 is foreground.")
+    mask_sha256 = models.CharField(max_length=64)
+    strokes = models.JSONField(default=list, blank=True)
+    seconds = models.FloatField(default=0, help_text="Time the person spent in the editor.")
+    version = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = PictureManager()
+
+    class Meta:
+        ordering = ["updated_at", "id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(version__gte=1), name="correction_version_from_1"),
+            models.CheckConstraint(condition=Q(seconds__gte=0), name="correction_seconds_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.id} v{self.version}"
+
+
+class Review(models.Model):
+    """A reviewer's verdict on one version of a correction. There is one; a new version needs a new review."""
+
+    class Verdict(models.TextChoices):
+        APPROVE = "approve"
+        REJECT = "reject"
+
+    correction = models.ForeignKey(Correction, on_delete=models.CASCADE, related_name="reviews")
+    version = models.PositiveIntegerField()
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reviews")
+    verdict = models.CharField(max_length=8, choices=Verdict)
+    reason = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["correction", "version"], name="review_once_per_version"),
+            models.CheckConstraint(condition=~Q(verdict="reject", reason=""), name="review_rejects_with_a_reason"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.verdict} {self.correction_id} v{self.version}"
+
+
+class DatasetVersion(models.Model):
+    """A frozen set of approved corrections. The folder itself is kept by DVC; this row keeps its `.dvc` text."""
+
+    number = models.PositiveIntegerField(primary_key=True)
+    digest = models.CharField(max_length=64, unique=True, help_text="Of the manifest: same samples, same digest.")
+    dvc_text = models.TextField(help_text="The .dvc file that brings the folder back with `dvc pull`.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-number"]
+
+    def __str__(self) -> str:
+        return f"dataset {self.number}"
+
+
+class DatasetItem(models.Model):
+    """One sample of a version. It outlives the photo, so that what saw a deleted photo can still be told."""
+
+    class Split(models.TextChoices):
+        TRAIN = "train"
+        HOLDOUT = "holdout"
+
+    dataset = models.ForeignKey(DatasetVersion, on_delete=models.CASCADE, related_name="items")
+    photo = models.UUIDField(db_index=True)
+    correction = models.UUIDField(db_index=True)
+    correction_version = models.PositiveIntegerField()
+    image_sha256 = models.CharField(max_length=64)
+    mask_sha256 = models.CharField(max_length=64)
+    group = models.UUIDField()
+    split = models.CharField(max_length=8, choices=Split)
+    source = models.CharField(max_length=40)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["dataset", "correction"], name="dataset_item_once_per_correction"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.correction} in dataset {self.dataset_id}"
+
+
+APPROVED = Q(reviews__verdict=Review.Verdict.APPROVE, reviews__version=F("version"))
+REJECTED = Q(reviews__verdict=Review.Verdict.REJECT, reviews__version=F("version"))

@@ -1,0 +1,12 @@
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+
+class IsReviewer(BasePermission):
+    """Reviewers, and operators, who may do all that reviewers may."""
+
+    message = "This is for reviewers. Ask an operator to make you one."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return bool(getattr(request.user, "is_reviewer", False))

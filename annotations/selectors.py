@@ -1,0 +1,125 @@
+"""Every read of the labelled picture."""
+
+import uuid
+from typing import Any
+
+from django.db.models import F, OuterRef, Prefetch, QuerySet, Subquery
+
+from annotations.exceptions import NotFound
+from annotations.models import APPROVED, Correction, Photo, Prediction, Review
+from segmentation import mask as masks
+
+STATES = {Review.Verdict.APPROVE: "approved", Review.Verdict.REJECT: "rejected"}
+
+
+def photo_uploaded(photo_id: uuid.UUID | None) -> Photo | None:
+    """The photo under a client-made id, whoever owns it."""
+    return Photo.objects.filter(id=photo_id).first() if photo_id else None
+
+
+def photos_of(owner: uuid.UUID) -> QuerySet[Photo]:
+    """An owner's photos, newest first, each with its predictions and the owner's corrections."""
+    return _with_labels(Photo.objects.filter(owner=owner), owner)
+
+
+def photo_get(photo_id: uuid.UUID, owner: uuid.UUID, user: Any) -> Photo:
+    """A photo its owner may see, and reviewers if it is consented. Raises NotFound."""
+    photo = _with_labels(Photo.objects.filter(id=photo_id), owner).first()
+    if photo is None or not may_see(photo, owner, user):
+        raise NotFound
+    return photo
+
+
+def photo_owned(photo_id: uuid.UUID, owner: uuid.UUID) -> Photo:
+    """The requester's own photo. Raises NotFound."""
+    photo = Photo.objects.filter(id=photo_id, owner=owner).first()
+    if photo is None:
+        raise NotFound
+    return photo
+
+
+def may_see(photo: Photo, owner: uuid.UUID, user: Any) -> bool:
+    """Its owner may; a reviewer may if learning from it is allowed."""
+    return photo.owner == owner or (photo.consented_at is not None and getattr(user, "is_reviewer", False))
+
+
+def prediction_get(prediction_id: uuid.UUID, owner: uuid.UUID, user: Any) -> Prediction:
+    """A prediction of a photo that may be seen. Raises NotFound."""
+    prediction = Prediction.objects.select_related("photo").filter(id=prediction_id).first()
+    if prediction is None or not may_see(prediction.photo, owner, user):
+        raise NotFound
+    return prediction
+
+
+def prediction_of(photo: Photo, prediction_id: uuid.UUID) -> Prediction:
+    """One of a photo's own predictions. Raises NotFound."""
+    prediction = Prediction.objects.filter(id=prediction_id, photo=photo).first()
+    if prediction is None:
+        raise NotFound
+    return prediction
+
+
+def correction_get(correction_id: uuid.UUID, owner: uuid.UUID, user: Any) -> Correction:
+    """A correction that its author made, or of a photo that may be seen. Raises NotFound."""
+    correction = Correction.objects.select_related("photo").filter(id=correction_id).first()
+    if correction is None or not (correction.author == owner or may_see(correction.photo, owner, user)):
+        raise NotFound
+    return correction
+
+
+def latest_prediction(photo: Photo) -> Prediction | None:
+    """The newest prediction of a photo."""
+    return next(iter(photo.predictions.all()), None)
+
+
+def latest_correction(photo: Photo, author: uuid.UUID) -> Correction | None:
+    """What `author` last saved for a photo."""
+    mine = [correction for correction in photo.corrections.all() if correction.author == author]
+    return max(mine, key=lambda correction: correction.updated_at, default=None)
+
+
+def queue_correct(author: uuid.UUID) -> QuerySet[Photo]:
+    """Consented photos that nobody has corrected, the most uncertain first (ties by age)."""
+    newest = Prediction.objects.filter(photo=OuterRef("pk")).order_by("-created_at")
+    photos = Photo.objects.filter(consented_at__isnull=False, corrections=None)
+    ranked = photos.annotate(uncertainty=Subquery(newest.values("uncertainty")[:1]))
+    return _with_labels(ranked, author).order_by("-uncertainty", "created_at", "id")
+
+
+def queue_review() -> QuerySet[Correction]:
+    """Corrections of consented photos whose present version nobody has reviewed, oldest first."""
+    waiting = Correction.objects.filter(photo__consented_at__isnull=False)
+    return waiting.exclude(id__in=_reviewed()).select_related("photo", "prediction").order_by("updated_at", "id")
+
+
+def corrections_approved() -> QuerySet[Correction]:
+    """Corrections whose present version is approved and whose photo may be learned from."""
+    return (
+        Correction.objects.filter(APPROVED, photo__consented_at__isnull=False)
+        .select_related("photo", "prediction")
+        .order_by("created_at", "id")
+    )
+
+
+def correction_state(correction: Correction) -> tuple[str, str]:
+    """(state, reason): private without consent, else waiting, approved or rejected as its present version was."""
+    if correction.photo.consented_at is None:
+        return "private", ""
+    for review in correction.reviews.all():
+        if review.version == correction.version:
+            return STATES[review.verdict], review.reason
+    return "waiting", ""
+
+
+def correction_iou(correction: Correction) -> float:
+    """Intersection over union, 0 to 1, of a correction with the prediction it started from."""
+    return masks.iou(masks.decode_png(bytes(correction.mask)), masks.decode_png(bytes(correction.prediction.mask), empty=True))
+
+
+def _reviewed() -> QuerySet[Correction]:
+    return Correction.objects.filter(reviews__version=F("version")).values("id")
+
+
+def _with_labels(photos: QuerySet[Photo], author: uuid.UUID) -> QuerySet[Photo]:
+    mine = Correction.objects.filter(author=author).select_related("photo").prefetch_related("reviews")
+    return photos.prefetch_related("predictions", Prefetch("corrections", queryset=mine))

@@ -1,0 +1,236 @@
+"""Every write of the labelled picture, each in one transaction."""
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from annotations import fingerprints, lineage, selectors
+from annotations.exceptions import (
+    AlreadyReviewed,
+    CorrectionExists,
+    NotFound,
+    NotReviewable,
+    PhotoExists,
+    ReasonRequired,
+    StaleCorrection,
+)
+from annotations.models import Correction, DatasetItem, Photo, Prediction, Review
+from segmentation import mask as masks
+from segmentation import picture as pictures
+from segmentation.predictor import Cut, Predictor
+
+GROUP_LOCK = 0x53_4E_41_50  # one writer at a time decides which group a photo belongs to
+LOSSLESS_PIXELS = 4_000_000
+
+
+def photo_create(
+    *,
+    owner: uuid.UUID,
+    upload: bytes,
+    picture: pictures.Picture,
+    predictor: Predictor,
+    cut: Cut,
+    name: str = "",
+    photo_id: uuid.UUID | None = None,
+    consented_at: datetime | None = None,
+) -> Photo:
+    """Keeps a normalised picture together with its first prediction.
+
+    Repeated with the same `photo_id` and upload it answers the photo that is already there.
+    Raises PhotoExists when the id holds another upload, NotFound when it is someone else's.
+    """
+    upload_sha256 = hashlib.sha256(upload).hexdigest()
+    if known := selectors.photo_uploaded(photo_id):
+        return _same_upload(known, owner, upload_sha256)
+    image, media_type = _normalised(picture)
+    height, width = picture.rgb.shape[:2]
+    phash = fingerprints.phash(picture.rgb)
+    try:
+        with transaction.atomic():
+            photo = Photo.objects.create(
+                id=photo_id or uuid.uuid4(),
+                owner=owner,
+                name=_clean_name(name),
+                image=image,
+                media_type=media_type,
+                sha256=hashlib.sha256(image).hexdigest(),
+                upload_sha256=upload_sha256,
+                width=width,
+                height=height,
+                phash=phash,
+                group=_group(phash, fingerprints.phash_mirrored(picture.rgb)),
+                consented_at=consented_at,
+            )
+            prediction_record(photo=photo, predictor=predictor, cut=cut)
+    except IntegrityError:
+        if not (known := selectors.photo_uploaded(photo_id)):
+            raise
+        return _same_upload(known, owner, upload_sha256)
+    return photo
+
+
+def _same_upload(photo: Photo, owner: uuid.UUID, upload_sha256: str) -> Photo:
+    if photo.owner != owner:
+        raise NotFound
+    if photo.upload_sha256 != upload_sha256:
+        raise PhotoExists
+    return photo
+
+
+def _normalised(picture: pictures.Picture) -> tuple[bytes, str]:
+    if picture.lossless and picture.rgb.shape[0] * picture.rgb.shape[1] <= LOSSLESS_PIXELS:
+        return pictures.encode_png(picture.rgb), Photo.MediaType.PNG
+    return pictures.encode_jpeg(picture.rgb), Photo.MediaType.JPEG
+
+
+def _clean_name(name: str) -> str:
+    return "".join(c for c in name.replace("\\", "/").rsplit("/", 1)[-1] if c.isprintable())[:120]
+
+
+def _group(phash: int, mirrored: int) -> uuid.UUID:
+    """The group of the nearest photo within reach, else a new one. Holds a lock until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [GROUP_LOCK])
+        cursor.execute(
+            """
+            SELECT "group" FROM (
+                SELECT "group", LEAST(bit_count((phash # %s)::bit(64)), bit_count((phash # %s)::bit(64))) AS distance
+                FROM annotations_photo
+            ) AS near WHERE distance <= %s ORDER BY distance LIMIT 1
+            """,
+            [phash, mirrored, fingerprints.NEAR],
+        )
+        row = cursor.fetchone()
+    return row[0] if row else uuid.uuid4()
+
+
+def prediction_record(*, photo: Photo, predictor: Predictor, cut: Cut) -> Prediction:
+    """Keeps what these weights made of the photo. The first answer of a set of weights stands."""
+    prediction, _ = Prediction.objects.get_or_create(
+        photo=photo,
+        weights=predictor.weights,
+        defaults={
+            "mask": masks.encode_png(cut.alpha),
+            "network": predictor.network,
+            "device": predictor.device,
+            "uncertainty": cut.uncertainty,
+            "subject_score": cut.subject_score,
+            "subject_found": cut.subject_found,
+        },
+    )
+    return prediction
+
+
+@transaction.atomic
+def photo_delete(*, photo: Photo) -> list[str]:
+    """Deletes the photo and everything derived from it; answers the sha256 of each set of weights that saw it."""
+    datasets = DatasetItem.objects.filter(photo=photo.id).values_list("dataset_id", flat=True).distinct()
+    seen_by = lineage.weights_trained_on(list(datasets))
+    photo.delete()
+    return seen_by
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A correction as it came in: `mask` is an 8-bit greyscale PNG at the photo's size, `seconds` ≥ 0."""
+
+    correction_id: uuid.UUID
+    mask: bytes
+    strokes: list[dict[str, Any]]
+    seconds: float
+    if_match: int | None = None
+
+
+def correction_submit(
+    *, photo: Photo, prediction: Prediction, author: uuid.UUID, submission: Submission
+) -> tuple[Correction, bool]:
+    """Keeps a person's mask; True with it when it is new. Sent again unchanged, it answers what is there.
+
+    Raises segmentation.mask.MaskError for a bad mask, CorrectionExists, StaleCorrection, NotFound (someone else's id).
+    """
+    alpha = masks.decode_png(submission.mask, (photo.width, photo.height))
+    mask = masks.encode_png(alpha)
+    fields = {
+        "prediction": prediction,
+        "mask": mask,
+        "mask_sha256": hashlib.sha256(mask).hexdigest(),
+        "strokes": submission.strokes,
+        "seconds": submission.seconds,
+    }
+    with transaction.atomic():
+        correction, created = Correction.objects.select_for_update().get_or_create(
+            id=submission.correction_id, defaults={"photo": photo, "author": author, **fields}
+        )
+        if not created:
+            _edit(correction, photo, author, fields, submission.if_match)
+    return correction, created
+
+
+def _edit(
+    correction: Correction, photo: Photo, author: uuid.UUID, fields: dict[str, Any], if_match: int | None
+) -> None:
+    if correction.author != author or correction.photo_id != photo.id:
+        raise NotFound
+    if correction.mask_sha256 == fields["mask_sha256"]:
+        return
+    if if_match is None:
+        raise CorrectionExists
+    if if_match != correction.version:
+        raise StaleCorrection
+    for name, value in fields.items():
+        setattr(correction, name, value)
+    correction.version += 1
+    correction.save()
+
+
+def correction_approve(*, correction: Correction, version: int, reviewer: Any, reason: str = "") -> Review:
+    """Lets a correction into the next dataset version. Raises AlreadyReviewed, StaleCorrection, NotReviewable."""
+    return _review(correction, version, reviewer, Review.Verdict.APPROVE, reason)
+
+
+def correction_reject(*, correction: Correction, version: int, reviewer: Any, reason: str) -> Review:
+    """Keeps a correction out of training. Raises ReasonRequired, AlreadyReviewed, StaleCorrection, NotReviewable."""
+    if not reason.strip():
+        raise ReasonRequired
+    return _review(correction, version, reviewer, Review.Verdict.REJECT, reason)
+
+
+@transaction.atomic
+def _review(correction: Correction, version: int, reviewer: Any, verdict: Review.Verdict, reason: str) -> Review:
+    locked = Correction.objects.select_for_update(of=("self",)).select_related("photo").filter(id=correction.id).first()
+    if locked is None:
+        raise NotFound
+    if locked.photo.consented_at is None:
+        raise NotReviewable
+    if locked.version != version:
+        raise StaleCorrection
+    if locked.reviews.filter(version=version).exists():
+        raise AlreadyReviewed
+    return Review.objects.create(
+        correction=locked, version=version, reviewer=reviewer, verdict=verdict, reason=reason.strip()
+    )
+
+
+def consent_apply(*, owner: uuid.UUID, consented_at: datetime | None) -> int:
+    """Marks all of an owner's photos as allowed for learning, or, with None, as no longer allowed."""
+    return Photo.objects.filter(owner=owner).update(consented_at=consented_at)
+
+
+@transaction.atomic
+def owner_replace(*, old: uuid.UUID, new: uuid.UUID) -> None:
+    """Hands what a browser session made to the person who just logged in."""
+    Photo.objects.filter(owner=old).update(owner=new)
+    Correction.objects.filter(author=old).update(author=new)
+
+
+def photos_expire(*, hours: int) -> int:
+    """Deletes photos older than `hours` whose owners do not allow learning from them; answers how many."""
+    old = Photo.objects.filter(consented_at=None, created_at__lt=timezone.now() - timedelta(hours=hours))
+    count = old.count()
+    old.delete()
+    return count

@@ -1,0 +1,115 @@
+"""The browser session over HTTP: who is here, and what they allow."""
+
+from typing import Any
+
+from django.contrib.auth import authenticate, login, logout
+from django.http import HttpRequest
+from django.utils.decorators import method_decorator
+from django.views.decorators.csrf import csrf_protect, ensure_csrf_cookie
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from annotations.owners import owner_of
+from stickersnap.accounts.models import User
+from stickersnap.accounts.selectors import consent_latest
+from stickersnap.accounts.services import consent_answer
+from stickersnap.api.throttles import LoginThrottle
+
+
+class PersonSerializer(serializers.ModelSerializer):
+    role = serializers.SerializerMethodField()
+
+    class Meta:
+        model = User
+        fields = ["username", "role"]
+
+    def get_role(self, user: User) -> str:
+        return User.Role.OPERATOR if user.is_operator else User.Role(user.role)
+
+
+class SessionSerializer(serializers.Serializer):
+    user = PersonSerializer(allow_null=True)
+    consent = serializers.BooleanField()
+    consent_asked = serializers.BooleanField()
+
+
+class ConsentSerializer(serializers.Serializer):
+    consent = serializers.BooleanField()
+
+
+class LoginSerializer(serializers.Serializer):
+    username = serializers.CharField(max_length=150)
+    password = serializers.CharField(max_length=1000, trim_whitespace=False)
+
+
+def session_of(request: HttpRequest | Request) -> dict[str, Any]:
+    """Who is here, whether they allow learning, and whether they were ever asked."""
+    user: Any = request.user
+    answer = consent_latest(owner_of(request))  # type: ignore[arg-type]
+    return SessionSerializer(
+        {
+            "user": user if user.is_authenticated else None,
+            "consent": answer is not None and answer.given,
+            "consent_asked": answer is not None,
+        }
+    ).data
+
+
+class SessionView(APIView):
+    """Who is here."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(responses=SessionSerializer)
+    @method_decorator(ensure_csrf_cookie)
+    def get(self, request: Request) -> Response:
+        return Response(session_of(request))
+
+
+class ConsentView(APIView):
+    """May StickerSnap learn from this person's pictures? Off until they say yes; a no takes it back."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(request=ConsentSerializer, responses=SessionSerializer)
+    def put(self, request: Request) -> Response:
+        given = ConsentSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        consent_answer(owner=owner_of(request), given=given.validated_data["consent"])
+        return Response(session_of(request))
+
+
+@method_decorator(csrf_protect, name="dispatch")
+class LoginView(APIView):
+    """Logs a person in; what the browser session made before becomes theirs."""
+
+    permission_classes = [AllowAny]
+    throttle_classes = [LoginThrottle]
+
+    @extend_schema(request=LoginSerializer, responses=SessionSerializer)
+    def post(self, request: Request) -> Response:
+        given = LoginSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        user = authenticate(request._request, **given.validated_data)
+        if user is None:
+            raise ValidationError("That name and password don't belong together. Try again.", code="wrong_password")
+        login(request._request, user)
+        request.user = user
+        return Response(session_of(request))
+
+
+class LogoutView(APIView):
+    """Logs the person out."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(request=None, responses=SessionSerializer)
+    def post(self, request: Request) -> Response:
+        logout(request._request)
+        request.user = request._request.user
+        return Response(session_of(request))

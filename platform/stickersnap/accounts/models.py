@@ -1,0 +1,43 @@
+"""Who people are, and what they allow."""
+
+import uuid
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+
+class User(AbstractUser):
+    """A person with an account. Making stickers needs none; reviewing and operating do."""
+
+    class Role(models.TextChoices):
+        PERSON = "person"
+        REVIEWER = "reviewer"
+        OPERATOR = "operator"
+
+    role = models.CharField(max_length=8, choices=Role, default=Role.PERSON)
+    owner = models.UUIDField(default=uuid.uuid4, unique=True, editable=False, help_text="Owns this person's pictures.")
+
+    @property
+    def is_operator(self) -> bool:
+        """May start and stop releases."""
+        return self.is_active and (self.role == self.Role.OPERATOR or self.is_superuser)
+
+    @property
+    def is_reviewer(self) -> bool:
+        """May review corrections; operators may too."""
+        return self.is_active and (self.role == self.Role.REVIEWER or self.is_operator)
+
+
+class Consent(models.Model):
+    """One answer to "may we learn from your pictures?". The newest counts; all are kept."""
+
+    owner = models.UUIDField()
+    given = models.BooleanField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["owner", "-created_at"], name="consent_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.owner}: {'yes' if self.given else 'no'}"

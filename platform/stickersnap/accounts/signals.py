@@ -1,0 +1,16 @@
+from typing import Any
+
+from django.contrib.auth.signals import user_logged_in
+from django.dispatch import receiver
+from django.http import HttpRequest
+
+from annotations.owners import owner_known
+from stickersnap.accounts.models import User
+from stickersnap.accounts.services import session_adopt
+
+
+@receiver(user_logged_in)
+def adopt_session(sender: type[User], request: HttpRequest | None, user: User, **_: Any) -> None:
+    """What somebody made before logging in stays theirs."""
+    if request is not None and (owner := owner_known(request)):
+        session_adopt(user=user, owner=owner)

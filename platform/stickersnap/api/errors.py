@@ -1,0 +1,100 @@
+"""One shape for every error: `{"code": …, "detail": …}`."""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+
+from annotations.exceptions import AnnotationError, Busy
+from segmentation.mask import MaskError
+from segmentation.picture import PictureError
+
+SENTENCES = {
+    "not_found": "There is no such thing here, or it is not yours.",
+    "not_authenticated": "Log in first.",
+    "permission_denied": "Your account may not do this.",
+    "method_not_allowed": "This address does not answer to that method.",
+    "parse_error": "The request could not be read: check its format.",
+    "unsupported_media_type": "Send this as the documented content type; see /api/docs/.",
+    "server_error": "Something broke on our side. Nothing you saved is lost; try again in a minute.",
+    "csrf": "This page is out of date. Reload it and try again.",
+}
+PICTURE_STATUS = {"file_too_large": 413, "unknown_format": 415}
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's hook: turns what a view raised into the one error shape. None for what nobody foresaw (a 500)."""
+    if isinstance(error, AnnotationError):
+        headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Busy) else {}
+        return _answer(error.status, error.code, str(error), headers)
+    if isinstance(error, PictureError | MaskError):
+        return _answer(PICTURE_STATUS.get(error.code, 400), error.code, str(error))
+    if isinstance(error, RequestDataTooBig):
+        return _answer(413, "file_too_large", "The request is too large. Photos may have 20 MB.")
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    if isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    if isinstance(error, exceptions.APIException):
+        return _api_exception(error)
+    return None
+
+
+def _api_exception(error: exceptions.APIException) -> Response:
+    headers = {}
+    if isinstance(error, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
+        headers["WWW-Authenticate"] = getattr(error, "auth_header", "Session")
+    if isinstance(error, exceptions.Throttled):
+        wait = int(error.wait or 1) + 1
+        return _answer(429, "throttled", f"That was a lot at once. Try again in {wait} s.", {"Retry-After": str(wait)})
+    if isinstance(error, exceptions.ValidationError):
+        code, detail = _validation(error)
+        return _answer(error.status_code, code, detail)
+    code = error.default_code
+    detail = SENTENCES.get(code) if str(error.detail) == str(error.default_detail) else str(error.detail)
+    return _answer(error.status_code, code, detail or str(error.detail), headers)
+
+
+def _validation(error: exceptions.ValidationError) -> tuple[str, str]:
+    codes = error.get_codes()
+    if isinstance(codes, list) and codes and codes[0] not in {"invalid", "required"}:
+        return str(codes[0]), str(error.detail[0])  # type: ignore[index]
+    return "invalid", " ".join(_sentences(error.detail))
+
+
+def _sentences(detail: Any, field: str = "") -> list[str]:
+    if isinstance(detail, dict):
+        return [sentence for name, inner in detail.items() for sentence in _sentences(inner, str(name))]
+    if isinstance(detail, list):
+        return [sentence for inner in detail for sentence in _sentences(inner, field)]
+    return [f"{field}: {detail}" if field and field != "non_field_errors" else str(detail)]
+
+
+def _answer(code_status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
+    return Response({"code": code, "detail": detail}, status=code_status, headers=headers)
+
+
+def _plain(code_status: int, code: str) -> JsonResponse:
+    return JsonResponse({"code": code, "detail": SENTENCES[code]}, status=code_status)
+
+
+def bad_request(request: HttpRequest, exception: SuspiciousOperation) -> HttpResponse:
+    return _plain(status.HTTP_400_BAD_REQUEST, "parse_error")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _plain(status.HTTP_404_NOT_FOUND, "not_found")
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _plain(status.HTTP_403_FORBIDDEN, "permission_denied")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _plain(status.HTTP_500_INTERNAL_SERVER_ERROR, "server_error")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _plain(status.HTTP_403_FORBIDDEN, "csrf")

@@ -1,0 +1,36 @@
+"""How often one person may ask for work."""
+
+from django.conf import settings
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
+from rest_framework.throttling import SimpleRateThrottle
+from rest_framework.views import APIView
+
+from annotations.owners import owner_known
+
+
+class PersonThrottle(SimpleRateThrottle):
+    """Counts what a person, a browser session or (for someone without either) an address writes."""
+
+    scope = "writes"
+
+    def get_rate(self) -> str:
+        return f"{settings.UPLOADS_PER_MINUTE}/min"
+
+    def get_cache_key(self, request: Request, view: APIView) -> str | None:
+        if request.method in SAFE_METHODS:
+            return None
+        who = request.user.pk if request.user.is_authenticated else owner_known(request)  # type: ignore[arg-type]
+        return self.cache_format % {"scope": self.scope, "ident": who or self.get_ident(request)}
+
+
+class LoginThrottle(SimpleRateThrottle):
+    """Ten tries a minute from one address."""
+
+    scope = "login"
+
+    def get_rate(self) -> str:
+        return "10/min"
+
+    def get_cache_key(self, request: Request, view: APIView) -> str:
+        return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}

@@ -1,0 +1,48 @@
+"""Reads settings from the environment, and refuses a value it does not understand."""
+
+import os
+
+
+class SettingError(ValueError):
+    """A setting in the environment has a value that means nothing."""
+
+
+def text(name: str, default: str = "") -> str:
+    """The variable's value, stripped, or `default` where it is unset or empty."""
+    return os.environ.get(name, "").strip() or default
+
+
+def flag(name: str, default: bool = False) -> bool:
+    """True for 1/true/yes/on, False for 0/false/no/off. Raises SettingError for anything else."""
+    value = text(name).lower()
+    if not value:
+        return default
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"0", "false", "no", "off"}:
+        return False
+    raise SettingError(f"{name}={value!r} is neither yes nor no: set it to 1 or 0.")
+
+
+def integer(name: str, default: int, low: int, high: int) -> int:
+    """A whole number within [low, high]. Raises SettingError otherwise."""
+    value = text(name)
+    if not value:
+        return default
+    if not value.lstrip("-").isdigit() or not low <= int(value) <= high:
+        raise SettingError(f"{name}={value!r} must be a whole number from {low} to {high}.")
+    return int(value)
+
+
+def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
+    """One of `allowed`. Raises SettingError otherwise."""
+    value = text(name, default)
+    if value not in allowed:
+        raise SettingError(f"{name}={value!r} must be one of {', '.join(allowed)}.")
+    return value
+
+
+def words(name: str, default: list[str]) -> list[str]:
+    """A comma-separated list."""
+    value = text(name)
+    return [word.strip() for word in value.split(",") if word.strip()] if value else default

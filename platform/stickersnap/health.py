@@ -1,0 +1,36 @@
+"""Is the service alive, is it ready, and how is it doing?"""
+
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from annotations.exceptions import AnnotationError
+from annotations.lineage import predictor_current
+
+
+def healthz(request: HttpRequest) -> JsonResponse:
+    """200 as long as the process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 when the database answers and a set of weights that passed its golden pictures is loaded."""
+    try:
+        connection.ensure_connection()
+        predictor = predictor_current()
+    except DatabaseError:
+        return _unready("database_away", "PostgreSQL does not answer. Start it, then this recovers by itself.")
+    except AnnotationError as error:
+        return _unready(error.code, str(error))
+    return JsonResponse(
+        {"status": "ok", "weights": predictor.weights, "network": predictor.network, "device": predictor.device}
+    )
+
+
+def _unready(code: str, detail: str) -> JsonResponse:
+    return JsonResponse({"code": code, "detail": detail}, status=503, headers={"Retry-After": "3"})
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus' text format."""
+    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)

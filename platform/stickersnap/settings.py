@@ -1,0 +1,158 @@
+"""Settings of the service, read from the environment. Every variable is described in `.env.example`."""
+
+from pathlib import Path
+
+import dj_database_url
+from csp.constants import NONE, SELF, UNSAFE_INLINE
+
+from stickersnap import env
+from stickersnap.embedded import postgres
+from stickersnap.secret import secret_key
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+STATE = Path(env.text("STICKERSNAP_STATE", str(BASE_DIR / "var"))).resolve()
+DEBUG = env.flag("STICKERSNAP_DEBUG")
+HTTPS = env.flag("STICKERSNAP_HTTPS")
+SECRET_KEY = secret_key(env.text("DJANGO_SECRET_KEY"), STATE)
+ALLOWED_HOSTS = env.words("STICKERSNAP_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+
+DATABASE_URL = env.text("DATABASE_URL") or postgres.url(STATE) or "postgresql:///stickersnap"
+DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "csp",
+    "procrastinate.contrib.django",
+    "stickersnap.accounts",
+    "stickersnap.embedded",
+    "annotations",
+    "stickersnap.stickers",
+    "stickersnap.releases",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "stickersnap.urls"
+WSGI_APPLICATION = "stickersnap.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
+LOGIN_URL = "/login"
+CSRF_FAILURE_VIEW = "stickersnap.api.errors.csrf_failure"
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = STATE / "static"
+FRONTEND = BASE_DIR / "platform" / "frontend" / "dist"
+STATICFILES_DIRS = [FRONTEND] if FRONTEND.is_dir() else []
+WHITENOISE_USE_FINDERS = True
+
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 90
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if HTTPS:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS]
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "blob:", "data:"],
+        "style-src": [SELF, UNSAFE_INLINE],
+        "script-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "form-action": [SELF],
+    },
+}
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
+FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+FILE_UPLOAD_HANDLERS = [
+    "stickersnap.api.uploads.CappedUploadHandler",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["stickersnap.accounts.authentication.PersonAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "stickersnap.api.pagination.Pages",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["stickersnap.api.throttles.PersonThrottle"],
+    "EXCEPTION_HANDLER": "stickersnap.api.errors.exception_handler",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "StickerSnap",
+    "VERSION": "1",
+    "DESCRIPTION": "Photo in, sticker out; fix in, better weights out.",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVERS": [],
+    "ENUM_NAME_OVERRIDES": {},
+}
+
+# Which predictor answers, which weights learned from a dataset version, and who consented: named here
+# so that `annotations` need not know who deploys or who logs in.
+PREDICTOR = "stickersnap.releases.serving.predictor_current"
+CONSENT = "stickersnap.accounts.selectors.consent_of"
+WEIGHTS_TRAINED_ON = "stickersnap.releases.selectors.weights_trained_on"
+
+DEVICE = env.choice("STICKERSNAP_DEVICE", "auto", ("auto", "cpu", "cuda"))
+PREDICTIONS_WAITING = env.integer("STICKERSNAP_PREDICTIONS_WAITING", 16, 1, 1000)
+UPLOADS_PER_MINUTE = env.integer("STICKERSNAP_UPLOADS_PER_MINUTE", 120, 1, 1_000_000)
+RETENTION_HOURS = env.integer("STICKERSNAP_RETENTION_HOURS", 24 * 7, 1, 24 * 3650)
+DVC_REMOTE = env.text("DVC_REMOTE", str(STATE / "dvc-remote"))
+MLFLOW_TRACKING_URI = env.text("MLFLOW_TRACKING_URI")
+MLFLOW_ARTIFACTS = env.text("MLFLOW_ARTIFACTS", str(STATE / "mlflow"))
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {"django.request": {"level": "ERROR"}},
+}

@@ -1,0 +1,25 @@
+"""Reads of stickers."""
+
+import re
+import uuid
+from pathlib import PurePath
+from typing import Any
+
+from annotations.exceptions import NotFound
+from annotations.selectors import may_see
+from stickersnap.stickers.models import Sticker
+
+
+def sticker_get(sticker_id: uuid.UUID, owner: uuid.UUID, user: Any) -> Sticker:
+    """A sticker of a photo that may be seen. Raises annotations.exceptions.NotFound."""
+    sticker = Sticker.objects.select_related("photo").filter(id=sticker_id).first()
+    if sticker is None or not may_see(sticker.photo, owner, user):
+        raise NotFound
+    return sticker
+
+
+def filename(sticker: Sticker) -> str:
+    """A name for the file made of the photo's: plain letters, and the target's extension."""
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", PurePath(sticker.photo.name).stem).strip("-") or "sticker"
+    extension = "png" if sticker.media_type == "image/png" else "webp"
+    return f"{stem}-{sticker.target}.{extension}" if sticker.target != "png" else f"{stem}-sticker.{extension}"

@@ -1,0 +1,59 @@
+"""Writes of stickers."""
+
+import uuid
+
+import numpy as np
+
+from annotations import selectors
+from annotations.exceptions import NoSubjectFound
+from annotations.models import Photo
+from segmentation import mask as masks
+from segmentation import picture as pictures
+from stickersnap.stickers.models import Sticker
+from stickersnap.stickers.render import NothingToCut
+from stickersnap.stickers.targets import sticker_file
+
+
+def sticker_render(*, photo: Photo, author: uuid.UUID, target: str, outline: bool) -> Sticker:
+    """Makes the sticker of a photo from what `author` last corrected, else from the newest prediction.
+
+    The same sticker asked for again is the one that is there. Raises NoSubjectFound when there is nothing to cut.
+    """
+    prediction = selectors.latest_prediction(photo)
+    correction = selectors.latest_correction(photo, author)
+    if prediction is None or (correction is None and not prediction.subject_found):
+        raise NoSubjectFound
+    made_of = {
+        "photo": photo,
+        "prediction": prediction,
+        "correction": correction,
+        "correction_version": correction.version if correction else None,
+        "target": target,
+        "outline": outline,
+    }
+    if known := Sticker.objects.filter(**made_of).first():
+        return known
+    rgb = pictures.decode(bytes(photo.image)).rgb
+    alpha = masks.decode_png(bytes((correction or prediction).mask), empty=True)
+    try:
+        made = sticker_file(rgb, alpha, target, outline)
+    except NothingToCut:
+        raise NoSubjectFound from None
+    sticker, _ = Sticker.objects.get_or_create(
+        **made_of,
+        defaults={
+            "file": made.data,
+            "media_type": made.media_type,
+            "width": made.width,
+            "height": made.height,
+            "notes": made.notes,
+        },
+    )
+    return sticker
+
+
+def cut_out(rgb: np.ndarray, alpha: np.ndarray) -> bytes:
+    """The first StickerSnap's answer: an RGBA PNG of the subject, cropped, at the photo's own scale."""
+    left, top, right, bottom = masks.crop_box(alpha)
+    cut = masks.cutout(rgb[top:bottom, left:right], alpha[top:bottom, left:right])
+    return pictures.encode_png(cut)

@@ -1,0 +1,81 @@
+"""What each target accepts, and how a sticker is made to fit it.
+
+WhatsApp: WhatsApp/stickers @ 06144a1 (2025-11): exactly 512×512 WebP, 100 KB read as 100,000 bytes, 16 px clear
+margin, 8 px white stroke. Telegram: core.telegram.org/stickers: PNG or WebP, one side exactly 512, ≤ 512,000 bytes.
+"""
+
+import io
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image
+
+from stickersnap.stickers import render
+
+WHATSAPP_BYTES = 100_000
+TELEGRAM_BYTES = 512_000
+SIDE = 512
+CLEAR_MARGIN = 16
+OUTLINE = 8
+PNG_SIDE = 2048
+QUALITIES = (95, 90, 85, 80, 70, 60, 50, 40, 30, 20, 10)
+
+
+@dataclass(frozen=True)
+class StickerFile:
+    """An encoded sticker: its bytes, their type, its size in pixels, and what was done to fit."""
+
+    data: bytes
+    media_type: str
+    width: int
+    height: int
+    notes: list[str] = field(default_factory=list)
+
+
+def sticker_file(rgb: np.ndarray, alpha: np.ndarray, target: str, outline: bool) -> StickerFile:
+    """Renders an HxWx3 uint8 picture under an HxW uint8 alpha for `target`. Raises render.NothingToCut."""
+    return {"png": _png, "whatsapp": _whatsapp, "telegram": _telegram}[target](render.crop(rgb, alpha), outline)
+
+
+def _png(cut: Image.Image, outline: bool) -> StickerFile:
+    notes = []
+    if max(cut.size) > PNG_SIDE:
+        notes.append(f"Scaled from {max(cut.size)} to {PNG_SIDE} pixels on the longer side.")
+        cut = render.fit(cut, PNG_SIDE)
+    if outline:
+        width = max(2, round(OUTLINE * max(cut.size) / SIDE))
+        cut = render.outlined(render.pad(cut, width + 1), width)
+    out = io.BytesIO()
+    cut.save(out, "PNG", compress_level=4)
+    return StickerFile(out.getvalue(), "image/png", cut.width, cut.height, notes)
+
+
+def _whatsapp(cut: Image.Image, outline: bool) -> StickerFile:
+    picture = render.centre(render.fit(cut, SIDE - 2 * CLEAR_MARGIN - (2 * OUTLINE if outline else 0)), SIDE)
+    return _webp(render.outlined(picture, OUTLINE) if outline else picture, WHATSAPP_BYTES)
+
+
+def _telegram(cut: Image.Image, outline: bool) -> StickerFile:
+    if not outline:
+        return _webp(render.fit(cut, SIDE), TELEGRAM_BYTES)
+    picture = render.pad(render.fit(cut, SIDE - 2 * OUTLINE), OUTLINE)
+    return _webp(render.outlined(picture, OUTLINE - 0.5), TELEGRAM_BYTES)
+
+
+def _webp(picture: Image.Image, limit: int) -> StickerFile:
+    """Lossless if that fits into `limit` bytes, else the best quality that does, and a note that says so."""
+    data = _encode(picture, lossless=True)
+    notes = []
+    if len(data) > limit:
+        data, quality = next(
+            ((smaller, q) for q in QUALITIES if len(smaller := _encode(picture, quality=q)) <= limit),
+            (data, 0),
+        )
+        notes.append(f"Compressed to quality {quality} to fit {limit:,} bytes.")
+    return StickerFile(data, "image/webp", picture.width, picture.height, notes)
+
+
+def _encode(picture: Image.Image, **options: int) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, "WEBP", method=4, **options)
+    return out.getvalue()

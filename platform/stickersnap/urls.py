@@ -1,0 +1,37 @@
+"""Every address of the service."""
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+
+from stickersnap import health, pages
+from stickersnap.accounts import api as accounts
+from stickersnap.api.docs import DocsView
+from stickersnap.stickers import api as stickers
+
+api = [
+    path("session/", accounts.SessionView.as_view(), name="session"),
+    path("session/consent/", accounts.ConsentView.as_view(), name="consent"),
+    path("session/login/", accounts.LoginView.as_view(), name="login"),
+    path("session/logout/", accounts.LogoutView.as_view(), name="logout"),
+    path("", include("annotations.api.urls")),
+    path("stickers/", stickers.StickerListView.as_view(), name="stickers"),
+    path("stickers/<uuid:sticker_id>/file/", stickers.StickerFileView.as_view(), name="sticker-file"),
+    path("", include("stickersnap.releases.api.urls")),
+]
+urlpatterns = [
+    path("", pages.root, name="maker"),
+    path("api/v1/", include(api)),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", DocsView.as_view(), name="docs"),
+    path("admin/", admin.site.urls),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
+    *[path(name, pages.page, name=name) for name in ("review", "queue", "releases", "login")],
+    path("fix/<uuid:photo_id>", pages.page, name="fix"),
+]
+handler400 = "stickersnap.api.errors.bad_request"
+handler403 = "stickersnap.api.errors.permission_denied"
+handler404 = "stickersnap.api.errors.not_found"
+handler500 = "stickersnap.api.errors.server_error"

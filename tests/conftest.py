@@ -1,0 +1,95 @@
+"""A real PostgreSQL for every test that touches the database: the one in DATABASE_URL, else a throw-away server."""
+
+import io
+import os
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import dj_database_url
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture(scope="session")
+def database_url() -> Iterator[str]:
+    if url := os.environ.get("DATABASE_URL"):
+        yield url
+        return
+    from stickersnap.embedded.testing import throwaway
+
+    with throwaway() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(database_url: str) -> None:
+    from django.db import connections
+
+    connections["default"].settings_dict.update(dj_database_url.parse(database_url))
+
+
+def png_bytes(picture: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(picture).save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.fixture(scope="session")
+def as_png():
+    """An array as the bytes of a PNG."""
+    return png_bytes
+
+
+@pytest.fixture(scope="session")
+def cat() -> np.ndarray:
+    """A public-domain photograph of a cat: 300×451×3 uint8."""
+    from skimage import data
+
+    return data.chelsea()
+
+
+@pytest.fixture(scope="session")
+def coffee() -> np.ndarray:
+    """A public-domain photograph of a cup of coffee: 400×600×3 uint8."""
+    from skimage import data
+
+    return data.coffee()
+
+
+@pytest.fixture(scope="session")
+def disc():
+    """A soft disc as an alpha mask: (height, width) → HxW uint8."""
+
+    def make(height: int, width: int, share: float = 0.35) -> np.ndarray:
+        y, x = np.mgrid[:height, :width]
+        radius = share * min(height, width)
+        distance = np.hypot(y - (height - 1) / 2, x - (width - 1) / 2)
+        return (np.clip(radius - distance + 0.5, 0, 1) * 255).round().astype(np.uint8)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def starter():
+    """The shipped weights on the CPU, loaded once."""
+    from segmentation import weights
+    from segmentation.predictor import TorchPredictor
+
+    return TorchPredictor(weights.load(weights.starter_folder()), device="cpu")
+
+
+@pytest.fixture
+def people(db: None) -> SimpleNamespace:
+    """Alice makes stickers, Bob does too, Rita reviews, Olga operates."""
+    from stickersnap.accounts.models import User
+
+    def person(name: str, role: str) -> User:
+        return User.objects.create_user(name, password=f"{name}-secret-10", role=role)
+
+    return SimpleNamespace(
+        alice=person("alice", "person"),
+        bob=person("bob", "person"),
+        rita=person("rita", "reviewer"),
+        olga=person("olga", "operator"),
+    )

@@ -1,0 +1,104 @@
+"""Every refused upload: one shape, a code, a sentence; nothing is kept and nothing else is disturbed."""
+
+import io
+import struct
+import zlib
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from PIL import Image
+
+from annotations.models import Photo
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def served(monkeypatch, starter):
+    monkeypatch.setattr("stickersnap.releases.serving.predictor_current", lambda: starter)
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def huge_header(side: int) -> bytes:
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+
+
+def tiff() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(out, "TIFF")
+    return out.getvalue()
+
+
+def jpeg(picture) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(picture).save(out, "JPEG")
+    return out.getvalue()
+
+
+@pytest.fixture
+def bad(cat):
+    return {
+        "empty_upload": (b"", 400),
+        "not_an_image": (b"<html>not a photo</html>", 400),
+        "unknown_format": (tiff(), 415),
+        "truncated_image": (jpeg(cat)[:4000], 400),
+        "too_many_pixels": (huge_header(100_000), 400),
+        "file_too_large": (b"\xff\xd8\xff" + bytes(20 * 1024 * 1024), 413),
+    }
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["empty_upload", "not_an_image", "unknown_format", "truncated_image", "too_many_pixels", "file_too_large"],
+)
+@pytest.mark.parametrize(("address", "field"), [("/api/v1/photos/", "image"), ("/", "data")])
+def test_a_bad_upload_says_what_to_do_and_leaves_nothing(client, bad, code, address, field):
+    data, status = bad[code]
+    answer = client.post(address, {field: SimpleUploadedFile("photo.png", data)})
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert set(answer.json()) == {"code", "detail"}
+    assert len(answer.json()["detail"]) > 20
+    assert not Photo.objects.exists()
+
+
+def test_a_body_that_declares_too_much_is_refused_before_it_is_read(client):
+    body = io.BytesIO(b"--b\r\n")
+    answer = client.generic(
+        "POST",
+        "/api/v1/photos/",
+        body.getvalue(),
+        content_type="multipart/form-data; boundary=b",
+        CONTENT_LENGTH=str(200_000_000),
+    )
+    assert (answer.status_code, answer.json()["code"]) == (413, "file_too_large")
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "CMYK", "I;16", "RGBA", "1"])
+def test_every_ordinary_kind_of_picture_works(client, cat, mode):
+    image = Image.fromarray(cat)
+    if mode == "I;16":
+        image = Image.fromarray((cat[..., 0].astype("uint16") * 257))
+    else:
+        image = image.convert(mode)
+    out = io.BytesIO()
+    image.save(out, "JPEG" if mode == "CMYK" else "PNG")
+    answer = client.post("/api/v1/photos/", {"image": SimpleUploadedFile("photo", out.getvalue())})
+    assert answer.status_code == 201
+    assert (answer.json()["width"], answer.json()["height"]) == (451, 300)
+
+
+def test_orientation_is_applied_before_the_mask_exists(client, cat):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    out = io.BytesIO()
+    Image.fromarray(cat).save(out, "JPEG", exif=exif)
+    photo = client.post("/api/v1/photos/", {"image": SimpleUploadedFile("photo.jpg", out.getvalue())}).json()
+    assert (photo["width"], photo["height"]) == (300, 451)
+    mask = Image.open(io.BytesIO(client.get(photo["prediction"]["mask_url"]).content))
+    picture = Image.open(io.BytesIO(client.get(photo["image_url"]).content))
+    assert mask.size == picture.size == (300, 451)
+    assert not picture.getexif()

@@ -1,0 +1,93 @@
+"""Stickers over HTTP, cut by the shipped weights."""
+
+import io
+
+import numpy as np
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from PIL import Image
+
+from stickersnap.stickers.models import Sticker
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def served(monkeypatch, starter):
+    monkeypatch.setattr("stickersnap.releases.serving.predictor_current", lambda: starter)
+
+
+def upload(client, data: bytes) -> dict:
+    return client.post("/api/v1/photos/", {"image": SimpleUploadedFile("my cat (1).png", data)}).json()
+
+
+def make(client, photo: dict, **wanted):
+    return client.post("/api/v1/stickers/", {"photo": photo["id"]} | wanted, content_type="application/json")
+
+
+def test_a_photo_becomes_a_sticker_for_each_target(client, as_png, cat):
+    photo = upload(client, as_png(cat))
+    assert photo["prediction"]["subject_found"]
+    for target, media_type in (("png", "image/png"), ("whatsapp", "image/webp"), ("telegram", "image/webp")):
+        answer = make(client, photo, target=target)
+        assert answer.status_code == 201
+        assert answer["X-Weights"] == photo["prediction"]["weights"]
+        sticker = answer.json()
+        file = client.get(sticker["file_url"] + "?download=1")
+        assert file["Content-Type"] == media_type
+        assert file["Content-Disposition"] == f'attachment; filename="{sticker["filename"]}"'
+        assert len(file.content) == sticker["bytes"]
+        assert Image.open(io.BytesIO(file.content)).size == (sticker["width"], sticker["height"])
+    assert sticker["filename"] == "my-cat-1-telegram.webp"
+
+
+def test_the_same_sticker_asked_for_twice_is_made_once(client, as_png, cat):
+    photo = upload(client, as_png(cat))
+    assert make(client, photo).json()["id"] == make(client, photo).json()["id"]
+    assert Sticker.objects.count() == 1
+
+
+def test_a_strangers_sticker_is_not_found(client, as_png, cat):
+    sticker = make(client, upload(client, as_png(cat))).json()
+    assert Client().get(sticker["file_url"]).status_code == 404
+
+
+@pytest.mark.parametrize("wrong", [{"target": "msn"}, {"outline": "maybe"}, {"photo": "x"}])
+def test_a_strange_wish_is_refused(client, as_png, cat, wrong):
+    answer = make(client, upload(client, as_png(cat)), **wrong)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+
+
+def test_a_photo_without_a_subject_says_so(client, as_png):
+    flat = upload(client, as_png(np.full((240, 320, 3), 128, np.uint8)))
+    assert flat["prediction"]["subject_found"] is False
+    answer = make(client, flat)
+    assert (answer.status_code, answer.json()["code"]) == (422, "no_subject_found")
+
+
+def test_post_to_the_root_answers_a_cropped_transparent_png(client, as_png, cat):
+    answer = client.post("/", {"data": SimpleUploadedFile("cat.png", as_png(cat))})
+    assert answer.status_code == 200
+    assert answer["Content-Type"] == "image/png"
+    assert len(answer["X-Weights"]) == 64
+    assert "network;dur=" in answer["Server-Timing"]
+    image = Image.open(io.BytesIO(answer.content))
+    assert image.mode == "RGBA"
+    assert image.width <= cat.shape[1]
+    assert image.getchannel("A").getextrema() == (0, 255)
+    assert "sessionid" not in answer.cookies
+
+
+def test_post_to_the_root_answers_in_the_one_error_shape(client, as_png):
+    flat = as_png(np.full((64, 64, 3), 200, np.uint8))
+    for fields, status, code in (
+        ({}, 400, "empty_upload"),
+        ({"data": "text"}, 400, "empty_upload"),
+        ({"data": SimpleUploadedFile("x.png", b"")}, 400, "empty_upload"),
+        ({"data": SimpleUploadedFile("x.png", b"hello")}, 400, "not_an_image"),
+        ({"data": SimpleUploadedFile("x.png", flat)}, 422, "no_subject_found"),
+    ):
+        answer = client.post("/", fields)
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+        assert answer.json()["detail"]

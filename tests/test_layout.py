@@ -1,0 +1,69 @@
+"""The shape of the repository, as a test."""
+
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TOP_LEVEL = ("platform", "segmentation", "training", "annotations", "deploy", "tests", "manage.py", "data.dvc")
+
+
+@pytest.mark.parametrize("name", TOP_LEVEL)
+def test_the_top_level_holds(name: str):
+    assert (ROOT / name).exists(), f"{name} is missing from the top level"
+
+
+def test_platform_is_a_plain_folder():
+    assert not (ROOT / "platform" / "__init__.py").exists()
+
+
+def test_no_test_lives_under_platform():
+    python = (ROOT / "platform" / "stickersnap").rglob("*.py")
+    assert not [path for path in python if path.name.startswith("test_") or path.name == "conftest.py"]
+
+
+def test_tests_are_no_package():
+    assert not list((ROOT / "tests").rglob("__init__.py"))
+    assert not (ROOT / "tests" / "platform").exists()
+
+
+def test_pythons_own_platform_module_is_the_one_imported():
+    assert hasattr(platform, "python_version")
+    run = subprocess.run(
+        [sys.executable, "-c", "import platform; print(platform.python_version())"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.strip() == platform.python_version()
+
+
+@pytest.mark.parametrize("module", ["segmentation", "training", "annotations", "stickersnap"])
+def test_importing_a_package_does_nothing(module: str):
+    code = f"import sys, {module}; print(any(name in sys.modules for name in ('torch', 'django.db', 'mlflow')))"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("module", ["segmentation.mask", "segmentation.manifest", "segmentation.picture"])
+def test_masks_manifests_and_pictures_need_no_torch(module: str):
+    code = f"import sys, {module}; print('torch' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
+
+
+def test_manage_check_passes_from_the_root():
+    run = subprocess.run([sys.executable, "manage.py", "check"], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
+def test_no_large_photograph_is_committed():
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listing.returncode:
+        pytest.skip("not a git checkout")
+    tracked = [ROOT / name for name in listing.stdout.split("\0") if name]
+    assert [path for path in tracked if path.is_file() and path.stat().st_size > 6_000_000] == []
