@@ -54,7 +54,9 @@ def background(random: Generator, pair: Pair, size: int, least_area: float = 0.1
     return None
 
 
-def paste(random: Generator, image: Image.Image, mask: Image.Image, ground: Image.Image) -> tuple[Image.Image, Image.Image]:
+def paste(
+    random: Generator, image: Image.Image, mask: Image.Image, ground: Image.Image
+) -> tuple[Image.Image, Image.Image]:
     """The subject of `image`, scaled and moved, on another picture's background (copy–paste, Ghiasi et al. 2021)."""
     size = image.width
     scale = random.uniform(0.55, 1.1)
@@ -76,8 +78,8 @@ def recolour(random: Generator, image: Image.Image, strength: float = 0.4) -> Im
             image = enhance(image).enhance(random.uniform(1 - strength, 1 + strength))
     if random.random() < 0.5:
         gains = random.uniform(0.85, 1.15, 3)
-        tables = [np.clip(np.arange(256) * gain, 0, 255).astype(int).tolist() for gain in gains]
-        image = image.point(sum(tables, []))
+        tables = np.outer(gains, np.arange(256)).clip(0, 255).astype(int)
+        image = image.point(tables.flatten().tolist())
     return image
 
 

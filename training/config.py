@@ -21,7 +21,7 @@ class Config:
     weight_decay: float = 1e-2
     warmup: float = 0.03
     ema: float = 0.999
-    threads: int = 2
+    threads: int = 1
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> Self:
@@ -64,4 +64,5 @@ class StarterConfig(Config):
     frozen_blocks: int = 3
     export_minutes: float = 5.0
     bfloat16: bool = True
+    processes: int = 2
     sources: dict[str, float] = field(default_factory=source_weights)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -30,4 +31,5 @@ def load_pretrained(encoder: Encoder, path: Path) -> None:
             parts = {"depthwise": "depthwise", "project": "Conv2D"} | ({"expand": "Conv2D"} if i else {})
             for part, bias in parts.items():
                 weights = f"{root}/{part}/" + ("depthwise_weights" if part == "depthwise" else "weights")
-                copy_convolution(block.get_submodule(part), arrays[weights], arrays[f"{root}/{part}/{bias}_bias"])
+                convolution = cast(nn.Conv2d, block.get_submodule(part))
+                copy_convolution(convolution, arrays[weights], arrays[f"{root}/{part}/{bias}_bias"])

@@ -41,7 +41,8 @@ def iou(alpha: Map, truth: Map) -> float:
 
 
 def contour(binary: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return binary & ~ndimage.binary_erosion(binary, border_value=1)
+    inner: NDArray[np.bool_] = ndimage.binary_erosion(binary, border_value=1)
+    return binary & ~inner
 
 
 def boundary_f(alpha: Map, truth: Map, tolerance: float = 0.0075) -> float:

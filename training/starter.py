@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.distributed as dist
+import torch.multiprocessing as multiprocessing
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -28,9 +30,14 @@ from training.metrics import Figures
 
 
 class Sampler:
-    """Draws training batches; the batch of a step depends on the seed and the step alone."""
+    """Draws training batches; an example depends on the seed, the step and its place in the batch alone.
 
-    def __init__(self, pairs: Sequence[Pair], weights: dict[str, float], seed: int, batch: int) -> None:
+    Of `of` processes the one of rank `rank` draws its share of every batch.
+    """
+
+    def __init__(
+        self, pairs: Sequence[Pair], weights: dict[str, float], seed: int, batch: int, rank: int = 0, of: int = 1
+    ) -> None:
         by_source: dict[str, list[Pair]] = defaultdict(list)
         for pair in pairs:
             by_source[pair.source].append(pair)
@@ -38,12 +45,12 @@ class Sampler:
         self.sources = sorted(by_source)
         shares = np.array([weights.get(s, 1 / len(by_source)) for s in self.sources])
         self.shares = shares / shares.sum()
-        self.seed, self.batch = seed, batch
+        self.seed, self.places = seed, range(rank, batch, of)
 
     def step(self, step: int, size: int) -> tuple[Tensor, Tensor]:
         """N×size×size×3 and N×size×size uint8."""
         images, masks = [], []
-        for i in range(self.batch):
+        for i in self.places:
             random = np.random.default_rng([self.seed, step, i])
             members = self.by_source[self.sources[int(random.choice(len(self.sources), p=self.shares))]]
             image, mask = augment.example(random, members[int(random.integers(len(members)))], self.pairs, size)
@@ -140,7 +147,22 @@ class Starter:
         network.load_state_dict(self.average.state)
         return network.eval()
 
-    def learn(self, images: Tensor, masks: Tensor) -> float:
+    def agree(self, elapsed: float) -> None:
+        """Averages the gradients and the time spent over all processes."""
+        if not dist.is_initialized():
+            self.elapsed = elapsed
+            return
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        flat = torch.cat([torch.tensor([elapsed]), *(g.flatten() for g in gradients)])
+        dist.all_reduce(flat)
+        flat /= dist.get_world_size()
+        self.elapsed = float(flat[0])
+        offset = 1
+        for gradient in gradients:
+            gradient.copy_(flat[offset : offset + gradient.numel()].view_as(gradient))
+            offset += gradient.numel()
+
+    def learn(self, images: Tensor, masks: Tensor, began: float) -> float:
         factor = self.config.rate * schedule(self.progress, self.config.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = factor * group["scale"]
@@ -151,6 +173,7 @@ class Starter:
         loss = deep_supervision(maps, target)
         self.optimizer.zero_grad()
         loss.backward()
+        self.agree(time.monotonic() - began)
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         if not math.isfinite(float(norm)):
             raise FloatingPointError(f"The loss is not finite at step {self.step}: resume with a smaller --rate.")
@@ -187,45 +210,70 @@ def export(starter: Starter, validation: Sequence[Pair]) -> None:
     starter.save()
 
 
-def train(starter: Starter, training: Sequence[Pair], validation: Sequence[Pair]) -> None:
-    """Trains until the time budget is spent, exporting every few minutes."""
+def train(starter: Starter, training: Sequence[Pair], validation: Sequence[Pair], rank: int) -> None:
+    """Trains until the time budget is spent; the first process exports every few minutes."""
     config = starter.config
-    sampler = Sampler(training, config.sources, config.seed, config.batch)
+    sampler = Sampler(training, config.sources, config.seed, config.batch, rank, config.processes)
     began = time.monotonic() - starter.elapsed
     exported, reported, loss = starter.elapsed, starter.elapsed, 0.0
     while starter.progress < 1:
         size = starter.size
         prefetch = Prefetch(sampler, starter.step, size)
         for images, masks in prefetch:
-            current = starter.learn(images, masks)
+            current = starter.learn(images, masks, began)
             loss = 0.98 * loss + 0.02 * current if loss else current
-            starter.elapsed = time.monotonic() - began
-            if starter.elapsed - reported > 60:
+            if rank == 0 and starter.elapsed - reported > 60:
                 reported = starter.elapsed
                 emit("progress", step=starter.step, minutes=reported / 60, size=size, train_loss=loss)
-            if starter.elapsed - exported > config.export_minutes * 60:
-                export(starter, validation)
+            if rank == 0 and starter.elapsed - exported > config.export_minutes * 60:
                 exported = starter.elapsed
+                export(starter, validation)
             if starter.progress >= 1 or starter.size != size:
                 break
         prefetch.stopped.set()
-    export(starter, validation)
 
 
-def run(data: Path, evaluation: Path | None, out: Path, encoder: Path, config: StarterConfig, resume: bool) -> None:
-    """The whole run: read, train, export, and the figures on the evaluation folder at the end."""
+def work(rank: int, data: Path, evaluation: Path | None, out: Path, encoder: Path, config: StarterConfig) -> None:
+    """One of the processes of a run."""
     torch.set_num_threads(config.threads)
+    if config.processes > 1:
+        rendezvous = f"file://{(out / 'rendezvous').resolve()}"
+        dist.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=config.processes)
     training, validation = validation_split(plain_folder(data))
     starter = Starter(config, out)
-    if resume and starter.checkpoint.exists():
+    if starter.checkpoint.exists():
         starter.resume()
     else:
         load_pretrained(starter.network.encoder, encoder)
         starter.average = checkpoint.MovingAverage(starter.network, config.ema)
-    emit("start", training=len(training), validation=len(validation), step=starter.step, config=config.as_dict())
-    train(starter, training, validation)
+    if rank == 0:
+        emit("start", training=len(training), validation=len(validation), step=starter.step, config=config.as_dict())
+    train(starter, training, validation, rank)
+    if config.processes > 1:
+        dist.destroy_process_group()
+    if rank > 0:
+        return
+    torch.set_num_threads(config.threads * config.processes)
+    export(starter, validation)
     figures = None
     if evaluation:
         pairs = plain_folder(evaluation, longer_side=None)
         figures = evaluate(starter.averaged(), list(pairs), config.final_size)["all"]
     emit("done", step=starter.step, figures=figures)
+
+
+def run(data: Path, evaluation: Path | None, out: Path, encoder: Path, config: StarterConfig, resume: bool) -> None:
+    """The whole run: read, train, export, and the figures on the evaluation folder at the end.
+
+    Several processes of one thread each share every batch: on a busy machine they wait for each other once a step,
+    threads once an operation.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "rendezvous").unlink(missing_ok=True)
+    if not resume:
+        (out / "checkpoint.pt").unlink(missing_ok=True)
+    arguments = (data, evaluation, out, encoder, config)
+    if config.processes == 1:
+        work(0, *arguments)
+    else:
+        multiprocessing.spawn(work, arguments, nprocs=config.processes)

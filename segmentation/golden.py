@@ -1,0 +1,82 @@
+"""Golden pictures: drawn, not photographed; what a set of weights answers to them is kept on its card."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from segmentation.predictor import Predictor
+
+GRID = 8
+ALPHA_TOLERANCE = 8.0  # levels of 255 on a cell's mean: processors and GPUs round differently
+FIGURE_TOLERANCE = 0.03
+
+
+class GoldenError(Exception):
+    """These weights do not answer here as they did where they were made; the message says what to do."""
+
+
+def pictures() -> dict[str, NDArray[np.uint8]]:
+    """The golden pictures by name, each H×W×3 uint8."""
+    y, x = np.mgrid[0:192, 0:256].astype(np.float64)
+    ramp = np.dstack([60 + x / 4, 90 + y / 4, 150 - x / 4])
+    disc = np.hypot(x - 120, y - 100) < 60
+    waves = 128 + 60 * np.sin(x / 5)[..., None] * np.sin(y / 7)[..., None] * np.array([1.0, 0.6, 0.3])
+    box = (abs(x - 150) < 45) & (abs(y - 80) < 50)
+    bottle = ((abs(x - 80) < 25) & (y > 70)) | (np.hypot(x - 80, y - 50) < 30)
+    drawn = {
+        "disc": np.where(disc[..., None], (230, 60, 40), ramp),
+        "box": np.where(box[..., None], (250, 230, 60), waves),
+        "bottle": np.where(bottle[..., None], (20, 30, 40), 235 - ramp / 8),
+        "flat": np.full((192, 256, 3), 127.0),
+    }
+    return {name: values.clip(0, 255).astype(np.uint8) for name, values in drawn.items()}
+
+
+def cells(alpha: NDArray[np.uint8]) -> list[int]:
+    """Means (0..255) of an alpha mask over a grid of 8×8 cells, row by row."""
+    height, width = alpha.shape
+    blocks = alpha.reshape(GRID, height // GRID, GRID, width // GRID)
+    return [round(float(v)) for v in blocks.mean((1, 3)).flatten()]
+
+
+def golden_answers(predictor: Predictor) -> list[dict[str, Any]]:
+    """What the predictor says of each golden picture: {picture, cells, uncertainty, subject_score}."""
+    answers = []
+    for name, rgb in pictures().items():
+        cut = predictor.predict(rgb)
+        answers.append(
+            {
+                "picture": name,
+                "cells": cells(cut.alpha),
+                "uncertainty": round(cut.uncertainty, 4),
+                "subject_score": round(cut.subject_score, 4),
+            }
+        )
+    return answers
+
+
+def self_test(predictor: Predictor) -> None:
+    """Raises GoldenError unless the weights are those of the card and answer the golden pictures as the card says."""
+    card = predictor.card
+    if card.get("sha256") != predictor.weights:
+        raise GoldenError(f"The card is of other weights ({card.get('sha256')}): fetch these weights again.")
+    expected = card.get("golden")
+    if not expected:
+        raise GoldenError("The card has no golden answers: save the weights again with segmentation.weights.save.")
+    for before, now in zip(expected, golden_answers(predictor), strict=True):
+        name = now["picture"]
+        figures = [now["uncertainty"], now["subject_score"]]
+        if not all(math.isfinite(figure) for figure in figures):
+            raise GoldenError(f"The picture {name!r} is answered by no number: do not serve these weights.")
+        worst = max(abs(a - b) for a, b in zip(before["cells"], now["cells"], strict=True))
+        change = max(abs(before[key] - now[key]) for key in ("uncertainty", "subject_score"))
+        if before["picture"] != name or worst > ALPHA_TOLERANCE or change > FIGURE_TOLERANCE:
+            raise GoldenError(
+                f"The picture {name!r} is answered differently than the card says ({worst:.0f} levels of alpha, "
+                f"{change:.3f} in its figures): do not serve these weights on {predictor.device}."
+            )

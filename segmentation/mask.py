@@ -1,0 +1,99 @@
+"""Alpha masks: H×W uint8, 0 is background, 255 is subject, between them the soft edge."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Alpha = NDArray[np.uint8]
+
+HALF = 128
+VISIBLE = 32  # what is fainter is not seen on a sticker, and no reason for a wider crop
+MAX_PIXELS = 50_000_000
+PNG = b"\x89PNG\r\n\x1a\n"
+GREY_8_BIT = bytes([8, 0])
+
+
+class MaskError(Exception):
+    """The mask cannot be used: `code` is not_a_mask, wrong_size or empty_mask; the message says what to do."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def encode_png(alpha: Alpha) -> bytes:
+    """H×W uint8 as an 8-bit greyscale PNG."""
+    if alpha.ndim != 2 or alpha.dtype != np.uint8:
+        raise ValueError(f"A mask is H×W uint8, this is {alpha.dtype} of shape {alpha.shape}.")
+    buffer = io.BytesIO()
+    Image.fromarray(alpha).save(buffer, "PNG", compress_level=4)
+    return buffer.getvalue()
+
+
+def decode_png(data: bytes, size: tuple[int, int] | None = None, *, empty: bool = False) -> Alpha:
+    """The mask in an 8-bit greyscale PNG, H×W uint8, of the given (width, height) where one is given.
+
+    MaskError: not_a_mask (another format, depth or number of channels, damaged), wrong_size (told by the header,
+    before decoding), empty_mask (nothing in it can be seen; not raised where `empty` masks are allowed).
+    """
+    if data[:8] != PNG or data[12:16] != b"IHDR" or data[24:26] != GREY_8_BIT:
+        raise MaskError("not_a_mask", "A mask is a PNG with one channel of 8-bit grey: send it in that form.")
+    width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+    if size is not None and (width, height) != tuple(size):
+        raise MaskError("wrong_size", f"The mask has {width}×{height} pixels, the photo {size[0]}×{size[1]}: match it.")
+    if width * height > MAX_PIXELS:
+        raise MaskError("wrong_size", f"The mask has {width}×{height} pixels: send at most 50 megapixels.")
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            alpha = np.array(image)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise MaskError("not_a_mask", "The mask is damaged or cut short: send it again.") from error
+    if alpha.ndim != 2 or alpha.dtype != np.uint8:
+        raise MaskError("not_a_mask", "A mask is a PNG with one channel of 8-bit grey: send it in that form.")
+    if not empty and is_empty(alpha):
+        raise MaskError("empty_mask", "The mask is empty: paint the subject, then send it.")
+    return alpha
+
+
+def is_empty(alpha: Alpha) -> bool:
+    """Whether nothing in the mask can be seen."""
+    return alpha.size == 0 or int(alpha.max()) < VISIBLE
+
+
+def iou(a: Alpha, b: Alpha, threshold: int = HALF) -> float:
+    """Intersection over union, 0..1, of two masks of one shape cut at `threshold`; 1 when both are empty."""
+    if a.shape != b.shape:
+        raise ValueError(f"Masks of {a.shape} and {b.shape} cannot be compared: bring them to one size.")
+    inside_a, inside_b = a >= threshold, b >= threshold
+    union = int(np.count_nonzero(inside_a | inside_b))
+    return np.count_nonzero(inside_a & inside_b) / union if union else 1.0
+
+
+def crop_box(alpha: Alpha, margin: int = 0, threshold: int = VISIBLE) -> tuple[int, int, int, int]:
+    """The smallest box (left, top, right, bottom), right and bottom exclusive, with all pixels ≥ `threshold`.
+
+    Widened by `margin` pixels, never past the picture. MaskError empty_mask when there is no such pixel.
+    """
+    inside = alpha >= threshold
+    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+    if not rows.size:
+        raise MaskError("empty_mask", "The mask is empty: there is nothing to crop to.")
+    height, width = alpha.shape
+    left, top = max(0, int(columns[0]) - margin), max(0, int(rows[0]) - margin)
+    return left, top, min(width, int(columns[-1]) + 1 + margin), min(height, int(rows[-1]) + 1 + margin)
+
+
+def cutout(rgb: NDArray[np.uint8], alpha: Alpha) -> NDArray[np.uint8]:
+    """Photo (H×W×3) and mask (H×W) as H×W×4 uint8, straight alpha.
+
+    Where alpha is 0 the colour is 0 too: a cut-out must not carry the background away unseen.
+    """
+    if rgb.shape[:2] != alpha.shape:
+        raise ValueError(f"The mask has the shape {alpha.shape}, the photo {rgb.shape[:2]}: bring them to one size.")
+    rgba = np.dstack([rgb, alpha])
+    rgba[alpha == 0] = 0
+    return rgba

@@ -1,0 +1,279 @@
+"""Uploaded bytes to pixels: limits from the header first, then decoding, orientation, colours, transparency."""
+
+from __future__ import annotations
+
+import functools
+import io
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, UnidentifiedImageError
+
+MAX_BYTES = 20 * 1024 * 1024
+MAX_PIXELS = 50_000_000
+MAX_SIDE = 16_384
+MAX_SCANS = 100
+MAX_PROFILE_BYTES = 4 * 1024 * 1024
+ORIENTATION = 0x0112
+
+PNG = b"\x89PNG\r\n\x1a\n"
+FORMATS = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "AVIF": "avif", "HEIF": "heic"}
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# What a damaged file makes Pillow's plugins raise, besides OSError.
+DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    RuntimeError,
+    IndexError,
+    KeyError,
+    TypeError,
+    struct.error,
+    zlib.error,
+)
+
+
+class PictureError(Exception):
+    """The picture cannot be used. `code` names the reason, the message says what to do."""
+
+    code = "not_an_image"
+
+
+class EmptyUploadError(PictureError):
+    code = "empty_upload"
+
+
+class FileTooLargeError(PictureError):
+    code = "file_too_large"
+
+
+class TooManyPixelsError(PictureError):
+    code = "too_many_pixels"
+
+
+class UnknownFormatError(PictureError):
+    code = "unknown_format"
+
+
+class NotAnImageError(PictureError):
+    code = "not_an_image"
+
+
+class TruncatedImageError(PictureError):
+    code = "truncated_image"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture: `rgb` is H×W×3 uint8, upright, sRGB, what was transparent composited on white."""
+
+    rgb: NDArray[np.uint8]
+    lossless: bool
+    format: str
+
+
+def decode(data: bytes) -> Picture:
+    """The picture in `data`: JPEG, PNG, WebP, HEIC, AVIF or the first frame of a GIF.
+
+    Refuses by the header, before any pixel is decoded: over 20 MB, over 50 megapixels, a side over 16,384.
+    Raises a PictureError with code empty_upload, file_too_large, too_many_pixels, unknown_format, not_an_image
+    or truncated_image.
+    """
+    if not data:
+        raise EmptyUploadError("The upload is empty: choose a photo and send it again.")
+    if len(data) > MAX_BYTES:
+        raise FileTooLargeError(f"The photo has {len(data) / 1e6:.0f} MB: send one of at most {MAX_BYTES >> 20} MB.")
+    kind = sniff(data)
+    if kind == "png" and len(data) >= 24:
+        check_size(struct.unpack(">II", data[16:24]))
+    if kind == "jpeg" and data.count(b"\xff\xda") > MAX_SCANS:
+        raise TruncatedImageError("The JPEG has too many scans to be a photo: save it again and send that.")
+    with opened(data, kind) as image:
+        check_size(image.size)
+        format_name = FORMATS[image.format or "JPEG"]
+        try:
+            image.load()
+            check_size(image.size)
+            rgb = upright(flattened(image), orientation_of(image))
+        except PictureError:
+            raise
+        except DAMAGE as error:
+            raise damaged() from error
+        return Picture(np.asarray(rgb), is_lossless(format_name, data), format_name)
+
+
+def encode_jpeg(rgb: NDArray[np.uint8], quality: int = 92) -> bytes:
+    """H×W×3 uint8 as a JPEG without subsampling and without metadata."""
+    buffer = io.BytesIO()
+    Image.fromarray(rgb).save(buffer, "JPEG", quality=quality, subsampling=0)
+    return buffer.getvalue()
+
+
+def encode_png(rgb: NDArray[np.uint8]) -> bytes:
+    """H×W×3 (or ×4) uint8 as a PNG without metadata."""
+    buffer = io.BytesIO()
+    Image.fromarray(rgb).save(buffer, "PNG", compress_level=4)
+    return buffer.getvalue()
+
+
+def sniff(data: bytes) -> str | None:
+    """Which allowed format the first bytes announce; None for none. Raises UnknownFormatError for one not taken."""
+    if data.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if data.startswith(PNG[: max(4, min(8, len(data)))]):
+        return "png"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    if data[:6] in (b"GIF87a", b"GIF89a"):
+        return "gif"
+    if data[4:8] == b"ftyp":
+        brands = data[8:64]
+        if b"avif" in brands or b"avis" in brands:
+            return "avif"
+        if any(b in brands for b in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")):
+            return "heic"
+        raise unknown_format("a video or an unknown container")
+    for magic, name in OTHER_FORMATS.items():
+        if data.startswith(magic):
+            raise unknown_format(name)
+    if b"<svg" in data[:1024].lower():
+        raise unknown_format("an SVG drawing")
+    return None
+
+
+OTHER_FORMATS = {
+    b"II*\x00": "a TIFF",
+    b"MM\x00*": "a TIFF",
+    b"II+\x00": "a TIFF",
+    b"MM\x00+": "a TIFF",
+    b"BM": "a BMP",
+    b"\x00\x00\x01\x00": "an ICO",
+    b"8BPS": "a Photoshop file",
+    b"%PDF": "a PDF",
+    b"%!PS": "PostScript",
+    b"\xc5\xd0\xd3\xc6": "PostScript",
+    b"\xff\x0a": "a JPEG XL",
+    b"\x00\x00\x00\x0cJXL ": "a JPEG XL",
+    b"\x00\x00\x00\x0cjP  ": "a JPEG 2000",
+    b"\xff\x4f\xff\x51": "a JPEG 2000",
+}
+
+
+def unknown_format(name: str) -> UnknownFormatError:
+    return UnknownFormatError(f"This is {name}: send a JPEG, PNG, WebP, HEIC, AVIF or GIF.")
+
+
+def damaged() -> TruncatedImageError:
+    return TruncatedImageError("The photo is damaged or cut short: send the original again.")
+
+
+def check_size(size: tuple[int, int]) -> None:
+    """Raises TooManyPixelsError for a width and height (pixels) over the limits, TruncatedImageError for none."""
+    width, height = size
+    if width < 1 or height < 1:
+        raise damaged()
+    if width * height > MAX_PIXELS or max(size) > MAX_SIDE:
+        raise TooManyPixelsError(
+            f"The photo has {width}×{height} pixels: send at most {MAX_PIXELS // 1_000_000} megapixels, "
+            f"no side over {MAX_SIDE:,}."
+        )
+
+
+@functools.cache
+def register_heif() -> None:
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+
+
+def opened(data: bytes, kind: str | None) -> Image.Image:
+    """The picture with only its header read."""
+    if kind is None:
+        raise NotAnImageError("This is not a picture: send a JPEG, PNG, WebP, HEIC, AVIF or GIF.")
+    if kind == "heic":
+        register_heif()
+    plugin = {"heic": "HEIF"}.get(kind, kind.upper())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return Image.open(io.BytesIO(data), formats=[plugin])
+    except Image.DecompressionBombError as error:
+        raise TooManyPixelsError(
+            f"The photo has too many pixels: send at most {MAX_PIXELS // 1_000_000} megapixels."
+        ) from error
+    except (UnidentifiedImageError, *DAMAGE) as error:
+        raise damaged() from error
+
+
+def orientation_of(image: Image.Image) -> int:
+    """EXIF orientation, 1 to 8; 1 where there is none or it cannot be read."""
+    try:
+        value = image.getexif().get(ORIENTATION, 1)
+    except DAMAGE:
+        return 1
+    return value if value in TURNS else 1
+
+
+def upright(image: Image.Image, orientation: int) -> Image.Image:
+    return image.transpose(TURNS[orientation]) if orientation in TURNS else image
+
+
+def flattened(image: Image.Image) -> Image.Image:
+    """Any mode as 8-bit sRGB "RGB", transparency composited on white."""
+    profile = image.info.get("icc_profile")
+    if image.mode.startswith("I") or image.mode == "F":
+        return Image.fromarray(eight_bits(np.asarray(image))).convert("RGB")
+    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
+        rgba = image.convert("RGBA")
+        alpha = rgba.getchannel("A")
+        rgb = to_srgb(rgba.convert("RGB"), profile)
+        return Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha)
+    if image.mode not in ("RGB", "CMYK", "L"):
+        image = image.convert("RGB")
+    return to_srgb(image, profile)
+
+
+def eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """16-bit greyscale (H×W, 0..65535) as 8-bit."""
+    return np.asarray(values.astype(np.float64).clip(0, 65535) / 257 + 0.5).astype(np.uint8)
+
+
+def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Converts by the embedded ICC profile; a profile that is missing, broken, huge or of another mode is ignored."""
+    if profile and len(profile) <= MAX_PROFILE_BYTES:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            if "sRGB" not in (source.profile.profile_description or ""):
+                converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+                if converted is not None:
+                    return converted
+        except (ImageCms.PyCMSError, *DAMAGE):
+            return image.convert("RGB")
+    return image.convert("RGB")
+
+
+def webp_chunks(data: bytes) -> Iterator[bytes]:
+    """The four-letter names of a WebP's chunks."""
+    offset = 12
+    while offset + 8 <= len(data):
+        yield data[offset : offset + 4]
+        length = int.from_bytes(data[offset + 4 : offset + 8], "little")
+        offset += 8 + length + length % 2
+
+
+def is_lossless(format_name: str, data: bytes) -> bool:
+    return format_name in ("png", "gif") or (format_name == "webp" and b"VP8L" in webp_chunks(data))
