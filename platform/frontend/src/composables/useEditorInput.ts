@@ -1,0 +1,104 @@
+import { onMounted, onUnmounted, type Ref, type ShallowRef } from "vue";
+import type { Editor } from "../editor/editor";
+import type { Contact } from "../editor/gestures";
+import { commandOf, type Command } from "../editor/keys";
+import type { Point } from "../editor/kernels";
+
+const ARROWS: Record<string, [number, number]> = {
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowUp: [0, -1],
+  ArrowDown: [0, 1],
+};
+
+/** Brings pointers, wheel and keys to the engine. Commands go to `run`, which the buttons share. */
+export function useEditorInput(
+  canvas: Ref<HTMLCanvasElement | null>,
+  editor: ShallowRef<Editor | null>,
+  run: (command: Command) => void,
+) {
+  function at(event: MouseEvent): Point {
+    const box = canvas.value!.getBoundingClientRect();
+    return { x: event.clientX - box.left, y: event.clientY - box.top };
+  }
+
+  const contact = (event: PointerEvent): Contact => ({ id: event.pointerId, kind: event.pointerType, at: at(event) });
+
+  function onPointerDown(event: PointerEvent): void {
+    if (event.button > 1) return;
+    event.preventDefault();
+    canvas.value!.focus({ preventScroll: true });
+    canvas.value!.setPointerCapture(event.pointerId);
+    editor.value?.pointerDown(contact(event), event.button === 1);
+  }
+
+  function onPointerMove(event: PointerEvent): void {
+    // Fast strokes come in bundles: every point counts.
+    const bundle = event.getCoalescedEvents?.() ?? [];
+    for (const each of bundle.length ? bundle : [event]) {
+      editor.value?.pointerMove({ ...contact(event), at: at(each) });
+    }
+  }
+
+  function onWheel(event: WheelEvent): void {
+    event.preventDefault();
+    if (event.shiftKey) return editor.value?.scroll(event.deltaX || event.deltaY, event.deltaX ? event.deltaY : 0);
+    const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 16 : 1;
+    // A trackpad's pinch comes as a wheel with Ctrl, in finer steps.
+    const speed = event.ctrlKey ? 0.01 : 0.0015;
+    editor.value?.zoom(Math.exp(-event.deltaY * lines * speed), at(event));
+  }
+
+  /** Letters are commands anywhere on the page; keys that buttons and sliders need only count on the canvas. */
+  function onKeyDown(event: KeyboardEvent): void {
+    if (document.querySelector("dialog[open]")) return;
+    const target = event.target as HTMLElement;
+    if (target.matches("input[type=text], textarea")) return;
+    const command = commandOf(event);
+    if (command) {
+      event.preventDefault();
+      return run(command);
+    }
+    if (target !== canvas.value && target !== document.body) return;
+    if (ARROWS[event.key]) move(event);
+    else if (event.key === "Enter") editor.value?.dab();
+    else if (event.key === " ") {
+      if (!event.repeat) editor.value?.spaceDown();
+    } else return;
+    event.preventDefault();
+  }
+
+  function move(event: KeyboardEvent): void {
+    const engine = editor.value;
+    if (!engine) return;
+    const [dx, dy] = ARROWS[event.key];
+    const step = event.shiftKey ? engine.view.scale : Math.max(2, engine.size / 3);
+    engine.moveCursor(dx * step, dy * step);
+  }
+
+  function onKeyUp(event: KeyboardEvent): void {
+    if (event.key === " ") editor.value?.spaceUp();
+  }
+
+  const onBlur = () => editor.value?.spaceUp();
+
+  onMounted(() => {
+    canvas.value!.addEventListener("wheel", onWheel, { passive: false });
+    window.addEventListener("keydown", onKeyDown);
+    window.addEventListener("keyup", onKeyUp);
+    window.addEventListener("blur", onBlur);
+  });
+  onUnmounted(() => {
+    window.removeEventListener("keydown", onKeyDown);
+    window.removeEventListener("keyup", onKeyUp);
+    window.removeEventListener("blur", onBlur);
+  });
+
+  return {
+    pointerdown: onPointerDown,
+    pointermove: onPointerMove,
+    pointerup: (event: PointerEvent) => editor.value?.pointerUp(event.pointerId),
+    pointercancel: (event: PointerEvent) => editor.value?.pointerCancel(event.pointerId),
+    pointerleave: () => editor.value?.pointerLeave(),
+  };
+}

@@ -1,0 +1,31 @@
+import { computed, ref } from "vue";
+import { readCurrentWeights, readReadiness } from "../api/releases";
+import { ApiError } from "../api/client";
+import type { CurrentWeights, Readiness } from "../api/types";
+import { usePolling } from "./usePolling";
+
+export type ServiceState = "unknown" | "ready" | "busy" | "away";
+
+/** Is the service alive, and which weights and device answer? */
+export function useService(interval = 10_000) {
+  const state = ref<ServiceState>("unknown");
+  const readiness = ref<Readiness | null>(null);
+  const weights = ref<CurrentWeights | null>(null);
+
+  async function check(): Promise<void> {
+    try {
+      readiness.value = await readReadiness();
+      state.value = "ready";
+      if (weights.value?.sha256 !== readiness.value.weights) weights.value = await readCurrentWeights();
+    } catch (error) {
+      // Any answer of the server means that it lives; none means that it does not.
+      if (state.value !== "ready" || !(error instanceof ApiError) || error.status === 0 || error.passing) {
+        state.value = error instanceof ApiError && error.status > 0 ? "busy" : "away";
+      }
+    }
+  }
+
+  usePolling(check, () => interval);
+  const metrics = computed(() => Object.entries(weights.value?.metrics ?? {}));
+  return { state, readiness, weights, metrics };
+}

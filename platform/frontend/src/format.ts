@@ -1,0 +1,46 @@
+/** Numbers, dates and names as people read them. */
+
+export function shortSha(sha: string, length = 8): string {
+  return sha.slice(0, length);
+}
+
+export function fileSize(bytes: number): string {
+  if (bytes < 1000) return `${bytes} bytes`;
+  return bytes < 1e6 ? `${Math.round(bytes / 1000)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/** A figure between 0 and 1, or anything else a card may hold. */
+export function figure(value: number | string | null | undefined): string {
+  if (typeof value === "number") return Number.isInteger(value) ? String(value) : value.toFixed(3);
+  return value == null ? "–" : String(value);
+}
+
+export function signed(value: number | null | undefined): string {
+  if (typeof value !== "number") return "–";
+  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(4)}`;
+}
+
+export function percent(share: number): string {
+  return `${Math.round(share * 100)} %`;
+}
+
+export function dateTime(iso: string | null): string {
+  if (!iso) return "–";
+  return new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));
+}
+
+export function duration(seconds: number): string {
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+}
+
+const METRICS: Record<string, string> = {
+  mean_iou: "Mean IoU",
+  mean_boundary_f: "Boundary F",
+  mae: "Mean absolute error",
+  max_f_beta: "Max F-beta",
+};
+
+export function metricName(name: string): string {
+  return METRICS[name] ?? name.replaceAll("_", " ");
+}

@@ -1,0 +1,73 @@
+import { createRouter, createWebHistory, type RouteLocationNormalized } from "vue-router";
+import { whenRefused } from "./api/client";
+import type { Role } from "./api/types";
+import { useSession } from "./composables/useSession";
+import MakerPage from "./pages/MakerPage.vue";
+
+declare module "vue-router" {
+  interface RouteMeta {
+    title: string;
+    /** Only people with at least this role may open the page. */
+    role?: Role;
+    /** The page fills the screen, without header and footer. */
+    bare?: boolean;
+  }
+}
+
+const loginFor = (to: RouteLocationNormalized) => ({ name: "login", query: { next: to.fullPath } });
+
+/** Only a path of this site: a login must not lead elsewhere. */
+export function safePath(path: unknown): string {
+  return typeof path === "string" && /^\/(?![/\\])/.test(path) ? path : "/";
+}
+
+export function makeRouter(history = createWebHistory("/")) {
+  const router = createRouter({
+    history,
+    scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
+    routes: [
+      { path: "/", name: "maker", component: MakerPage, meta: { title: "Stickers" } },
+      {
+        path: "/fix/:photo",
+        name: "fix",
+        component: () => import("./pages/FixPage.vue"),
+        meta: { title: "Fix", bare: true },
+      },
+      {
+        path: "/review",
+        component: () => import("./pages/ReviewPage.vue"),
+        meta: { title: "Review", role: "reviewer" },
+      },
+      { path: "/queue", component: () => import("./pages/QueuePage.vue"), meta: { title: "Queue", role: "reviewer" } },
+      {
+        path: "/releases",
+        component: () => import("./pages/ReleasesPage.vue"),
+        meta: { title: "Releases", role: "operator" },
+      },
+      { path: "/login", name: "login", component: () => import("./pages/LoginPage.vue"), meta: { title: "Log in" } },
+      {
+        path: "/:rest(.*)*",
+        component: () => import("./pages/NotFoundPage.vue"),
+        meta: { title: "Not found" },
+      },
+    ],
+  });
+
+  router.beforeEach(async (to) => {
+    if (!to.meta.role) return true;
+    const { ready, allows } = useSession();
+    await ready().catch(() => {}); // without an answer nobody is known to be logged in
+    return allows(to.meta.role) || loginFor(to);
+  });
+  router.afterEach((to) => {
+    document.title = `${to.meta.title} · StickerSnap`;
+  });
+  whenRefused(() => {
+    const here = router.currentRoute.value;
+    if (here.meta.role)
+      void useSession()
+        .reload()
+        .finally(() => router.push(loginFor(here)));
+  });
+  return router;
+}
