@@ -1,0 +1,112 @@
+"""What operators read about releases."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from stickersnap.releases.models import Deployment, PromotionDecision, TrainingRun
+
+EVIDENCE = ("champion", "challenger", "heldout", "gain", "gain_low")
+CURVES = ("train_loss", "val_iou")
+
+
+class DecisionSerializer(serializers.ModelSerializer):
+    """The verdict with its figures; the scores of every picture stay in the admin."""
+
+    champion = serializers.CharField(source="champion_id", allow_null=True)
+    challenger = serializers.CharField(source="challenger_id")
+    evidence = serializers.SerializerMethodField()
+
+    class Meta:
+        model = PromotionDecision
+        fields = ["id", "kind", "passed", "reason", "champion", "challenger", "evidence", "created_at"]
+
+    def get_evidence(self, decision: PromotionDecision) -> dict[str, Any]:
+        return {name: decision.evidence[name] for name in EVIDENCE if name in decision.evidence}
+
+
+class RunSerializer(serializers.ModelSerializer):
+    """A run with its curves: lists of [epoch, value]."""
+
+    dataset_version = serializers.IntegerField(source="dataset_id", allow_null=True)
+    samples = serializers.SerializerMethodField()
+    heldout = serializers.SerializerMethodField()
+    curves = serializers.SerializerMethodField()
+    decision = serializers.SerializerMethodField()
+    weights = serializers.SerializerMethodField()
+
+    class Meta:
+        model = TrainingRun
+        fields = [
+            "id",
+            "state",
+            "message",
+            "network",
+            "dataset_version",
+            "samples",
+            "heldout",
+            "created_at",
+            "started_at",
+            "finished_at",
+            "requested_by",
+            "mlflow_run_id",
+            "curves",
+            "decision",
+            "weights",
+        ]
+
+    def get_samples(self, run: TrainingRun) -> int | None:
+        return len(run.dataset.items.all()) if run.dataset else None
+
+    def get_heldout(self, run: TrainingRun) -> int | None:
+        return sum(item.split == "holdout" for item in run.dataset.items.all()) if run.dataset else None
+
+    def get_curves(self, run: TrainingRun) -> dict[str, list[list[float]]]:
+        return {
+            name: [[point["epoch"], point[name]] for point in run.metrics if point.get(name) is not None]
+            for name in CURVES
+        }
+
+    def get_decision(self, run: TrainingRun) -> dict[str, Any] | None:
+        decision = getattr(run, "decision", None)
+        return dict(DecisionSerializer(decision).data) if decision else None
+
+    def get_weights(self, run: TrainingRun) -> str | None:
+        return next((weights.sha256 for weights in run.weights.all()), None)
+
+
+class DeploymentSerializer(serializers.ModelSerializer):
+    """A deployment; `current` is the one that serves."""
+
+    weights = serializers.CharField(source="weights_id")
+    network = serializers.CharField(source="weights.network")
+    current = serializers.SerializerMethodField()
+    decision = DecisionSerializer()
+    rollback_of = serializers.IntegerField(source="rollback_of_id", allow_null=True)
+
+    class Meta:
+        model = Deployment
+        fields = ["id", "weights", "network", "created_at", "current", "decision", "rollback_of", "by"]
+
+    def get_current(self, deployment: Deployment) -> bool:
+        return bool(deployment.pk == self.context["current"])
+
+
+class RetrainSerializer(serializers.Serializer):
+    """What may be asked of a run."""
+
+    minutes = serializers.FloatField(required=False, min_value=0.1, max_value=60 * 24)
+    epochs = serializers.IntegerField(required=False, min_value=1, max_value=10_000)
+
+
+class CurrentWeightsSerializer(serializers.Serializer):
+    """What is being served."""
+
+    sha256 = serializers.CharField()
+    network = serializers.CharField()
+    device = serializers.CharField(allow_null=True, help_text="Of the process that answers.")
+    metrics = serializers.DictField()
+    dataset_version = serializers.IntegerField(allow_null=True)
+    run = serializers.UUIDField(allow_null=True)
+    deployment = serializers.IntegerField()
+    deployed_at = serializers.DateTimeField()

@@ -1,0 +1,98 @@
+"""The releases over HTTP: thin, operators only but for what everyone may know."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.generics import ListAPIView
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from stickersnap.accounts.permissions import IsOperator
+from stickersnap.releases import runs, selectors, services, serving
+from stickersnap.releases.api.serializers import (
+    CurrentWeightsSerializer,
+    DeploymentSerializer,
+    RetrainSerializer,
+    RunSerializer,
+)
+from stickersnap.releases.exceptions import NotReady
+from stickersnap.releases.models import Deployment, TrainingRun
+
+
+class CurrentWeightsView(APIView):
+    """What is being served."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(responses=CurrentWeightsSerializer)
+    def get(self, request: Request) -> Response:
+        """The weights that serve, with their figures, and the run and dataset version they came from."""
+        deployment = selectors.deployment_current()
+        if deployment is None:
+            raise NotReady
+        weights, run = deployment.weights, deployment.weights.run
+        answer = {
+            "sha256": weights.sha256,
+            "network": weights.network,
+            "device": serving.predictor_current().device,
+            "metrics": selectors.figures(weights),
+            "dataset_version": run.dataset_id if run else None,
+            "run": run.id if run else None,
+            "deployment": deployment.id,
+            "deployed_at": deployment.created_at,
+        }
+        return Response(CurrentWeightsSerializer(answer).data)
+
+
+class RunListView(ListAPIView[TrainingRun]):
+    """Training runs, newest first."""
+
+    permission_classes = [IsOperator]
+    serializer_class = RunSerializer
+    queryset = selectors.runs()
+
+
+class RetrainView(APIView):
+    """Starts the loop."""
+
+    permission_classes = [IsOperator]
+
+    @extend_schema(request=RetrainSerializer, responses={202: RunSerializer})
+    def post(self, request: Request) -> Response:
+        """Asks the worker for a training run; 409 while another is under way."""
+        wishes = RetrainSerializer(data=request.data)
+        wishes.is_valid(raise_exception=True)
+        run = runs.run_start(by=request.user.get_username(), **wishes.validated_data)
+        return Response(RunSerializer(run).data, status=status.HTTP_202_ACCEPTED)
+
+
+class DeploymentListView(ListAPIView[Deployment]):
+    """Deployments, newest first."""
+
+    permission_classes = [IsOperator]
+    serializer_class = DeploymentSerializer
+    queryset = selectors.deployments()
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "current": _current_id()}
+
+
+class RollbackView(APIView):
+    """Goes back."""
+
+    permission_classes = [IsOperator]
+
+    @extend_schema(request=None, responses={201: DeploymentSerializer})
+    def post(self, request: Request) -> Response:
+        """Deploys the weights that served before the present ones; 409 when there are none."""
+        deployment = services.rollback(by=request.user.get_username())
+        answer = DeploymentSerializer(deployment, context={"current": deployment.pk})
+        return Response(answer.data, status=status.HTTP_201_CREATED)
+
+
+def _current_id() -> int | None:
+    current = selectors.deployment_current()
+    return current.pk if current else None

@@ -1,0 +1,147 @@
+"""What is running where, and what is wrong with it."""
+
+import json
+import shutil
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateWorker
+
+from segmentation import weights as sets
+from stickersnap.releases import selectors, services
+from stickersnap.releases.models import Deployment
+
+READYZ_SECONDS = 30
+WORKER_ALIVE = timedelta(seconds=30)
+GIGABYTE = 1_000_000_000
+LITTLE_DISK, TOO_LITTLE_DISK = 2 * GIGABYTE, GIGABYTE // 4
+
+
+class Health(Enum):
+    WELL = "well"
+    NOTE = "note"
+    ILL = "ill"
+
+
+@dataclass(frozen=True)
+class Finding:
+    subject: str
+    health: Health
+    sentence: str
+
+
+def findings(url: str) -> list[Finding]:
+    """Everything there is to say about this installation; `url` is where its web server should answer."""
+    found = [database()]
+    if found[0].health is not Health.ILL:
+        deployment = selectors.deployment_current()
+        ready = readyz(url)
+        found += [worker(), deployed(deployment), web(url, ready, deployment), loop()]
+        found.append(device(ready))
+    return [*found, disk()]
+
+
+def database() -> Finding:
+    try:
+        connection.ensure_connection()
+        executor = MigrationExecutor(connection)
+        pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError as error:
+        return Finding("database", Health.ILL, f"{str(error).strip()} Start PostgreSQL, or correct DATABASE_URL.")
+    version = connection.pg_version  # type: ignore[attr-defined]
+    if pending:
+        return Finding("database", Health.ILL, f"{len(pending)} migrations are missing. Run `manage.py migrate`.")
+    params = connection.get_connection_params()
+    return Finding("database", Health.WELL, f"PostgreSQL {version // 10000}, {params['dbname']} at {_place(params)}.")
+
+
+def _place(params: dict[str, Any]) -> str:
+    return str(params.get("host") or "the local socket")
+
+
+def worker() -> Finding:
+    newest = ProcrastinateWorker.objects.order_by("-last_heartbeat").first()
+    if newest is None or newest.last_heartbeat < timezone.now() - WORKER_ALIVE:
+        seen = f"last seen {newest.last_heartbeat:%Y-%m-%d %H:%M} UTC" if newest else "never seen"
+        return Finding(
+            "worker", Health.NOTE, f"Not alive ({seen}): no job is done. Start `manage.py procrastinate worker`."
+        )
+    return Finding("worker", Health.WELL, "Alive.")
+
+
+def deployed(deployment: Deployment | None) -> Finding:
+    if deployment is None:
+        return Finding("weights", Health.ILL, "Nothing is deployed. Run `manage.py weights deploy-starter`.")
+    sha256 = deployment.weights_id
+    try:
+        on_disk = sets.digest(services.weights_folder(sha256) / sets.WEIGHTS)
+    except sets.WeightsError as error:
+        return Finding("weights", Health.ILL, str(error))
+    if on_disk != sha256:
+        where = services.weights_folder(sha256)
+        return Finding(
+            "weights", Health.ILL, f"The file in {where} is damaged. Bring it back, or `manage.py rollback`."
+        )
+    return Finding("weights", Health.WELL, f"{deployment.weights.network} {sha256[:12]}, deployment {deployment.pk}.")
+
+
+def readyz(url: str) -> dict[str, Any] | None:
+    """What /readyz answers, None where nothing answers."""
+    try:
+        with urllib.request.urlopen(f"{url}/readyz", timeout=READYZ_SECONDS) as answer:  # noqa: S310 the operator's own URL
+            return dict(json.load(answer))
+    except urllib.error.HTTPError as error:
+        try:
+            return dict(json.load(error))
+        except ValueError:
+            return {"detail": f"answers {error.code}"}
+    except (OSError, ValueError):
+        return None
+
+
+def web(url: str, ready: dict[str, Any] | None, deployment: Deployment | None) -> Finding:
+    if ready is None:
+        return Finding("web", Health.NOTE, f"Nothing answers at {url}. Start `manage.py up`, or say where with --url.")
+    if ready.get("status") != "ok":
+        return Finding("web", Health.ILL, f"{url} is not ready: {ready.get('detail')}")
+    if deployment and ready.get("weights") != deployment.weights_id:
+        return Finding("web", Health.ILL, f"{url} serves {str(ready.get('weights'))[:12]}, not what is deployed.")
+    return Finding("web", Health.WELL, f"{url} serves {str(ready.get('weights'))[:12]} on {ready.get('device')}.")
+
+
+def device(ready: dict[str, Any] | None) -> Finding:
+    wanted, used = settings.DEVICE, str((ready or {}).get("device") or "nothing")
+    if wanted == "cuda" and not used.startswith("cuda"):
+        import torch  # seconds: only to explain
+
+        why = "the web server doesn't use it" if torch.cuda.is_available() else "torch finds none here"
+        cure = (
+            "Restart the web server." if torch.cuda.is_available() else "Check the driver and the CUDA build of torch."
+        )
+        return Finding("device", Health.ILL, f"A GPU was asked for (STICKERSNAP_DEVICE=cuda), but {why}. {cure}")
+    return Finding("device", Health.WELL, f"Asked for {wanted}, the web server uses {used}.")
+
+
+def loop() -> Finding:
+    run = selectors.run_active()
+    if run is not None:
+        return Finding("training", Health.WELL, f"Run {run.pk} is {run.state}. {run.message}".strip())
+    last = selectors.runs().first()
+    said = f"Last run: {last.state}. {last.message.splitlines()[0] if last.message else ''}" if last else "No run yet."
+    return Finding("training", Health.WELL, f"{said.strip()} Policy: {selectors.policy()}.")
+
+
+def disk() -> Finding:
+    state = Path(settings.STATE)
+    free = shutil.disk_usage(next(path for path in (state, *state.parents) if path.exists())).free
+    health = Health.ILL if free < TOO_LITTLE_DISK else Health.NOTE if free < LITTLE_DISK else Health.WELL
+    return Finding("disk", health, f"{free / GIGABYTE:.1f} GB free under {state}.")

@@ -1,0 +1,63 @@
+"""What can go wrong with a release. The docstring is what the operator reads."""
+
+from annotations.exceptions import AnnotationError
+
+
+class ReleaseError(AnnotationError):
+    """This release step can't be done."""
+
+    code, status = "release_refused", 409
+
+
+class NotReady(ReleaseError):
+    """No weights are being served yet. `manage.py weights deploy-starter` deploys those that are shipped."""
+
+    code, status = "not_ready", 503
+
+
+class AlreadyRunning(ReleaseError):
+    """A training run is under way. Wait until it has finished, then start the next."""
+
+    code = "already_running"
+
+
+class NothingDeployed(ReleaseError):
+    """There is no champion to start from. `manage.py weights deploy-starter` deploys the shipped weights."""
+
+    code = "nothing_deployed"
+
+
+class StaleDecision(ReleaseError):
+    """Other weights were deployed since this decision was made. Train again from those."""
+
+    code = "stale_decision"
+
+
+class NotPassed(ReleaseError):
+    """These weights did not pass the gate, so they can't be deployed."""
+
+    code = "not_passed"
+
+
+class NothingToRollBack(ReleaseError):
+    """No earlier weights are left to go back to."""
+
+    code = "nothing_to_roll_back"
+
+
+class RunLost(ReleaseError):
+    """The run was given up from elsewhere while it was still working."""
+
+    code = "run_lost"
+
+
+class TrainingStopped(ReleaseError):
+    """Stopped before it was done."""
+
+    code = "training_stopped"
+
+
+class TrainingFailed(ReleaseError):
+    """The training process failed."""
+
+    code = "training_failed"

@@ -1,0 +1,25 @@
+"""Says what is running where."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from stickersnap.releases import checkup
+
+MARKS = {checkup.Health.WELL: "ok  ", checkup.Health.NOTE: "note", checkup.Health.ILL: "FAIL"}
+
+
+class Command(BaseCommand):
+    help = "Says what is running where; exits 1 when something is broken, or a GPU was asked for and is not used."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--url", default="http://localhost:8000", help="where the web server should answer")
+
+    def handle(self, *args: Any, url: str, **options: Any) -> None:
+        findings = checkup.findings(url)
+        width = max(len(finding.subject) for finding in findings)
+        for finding in findings:
+            self.stdout.write(f"{MARKS[finding.health]}  {finding.subject:<{width}}  {finding.sentence}")
+        if any(finding.health is checkup.Health.ILL for finding in findings):
+            raise SystemExit(1)

@@ -1,0 +1,65 @@
+"""Every read of weights, runs, decisions and deployments."""
+
+from django.db.models import QuerySet
+
+from stickersnap.releases.models import Deployment, PromotionDecision, RetrainPolicy, TrainingRun, Weights
+
+
+def deployment_current() -> Deployment | None:
+    """The deployment that serves: the newest."""
+    return Deployment.objects.select_related("weights__run__dataset", "decision").order_by("-id").first()
+
+
+def deployments() -> QuerySet[Deployment]:
+    """Newest first, each with its weights and its decision."""
+    return Deployment.objects.select_related("weights", "decision")
+
+
+def deployments_standing() -> list[Deployment]:
+    """Those that were not taken back, oldest first: the last one serves, the one before is what a rollback goes to."""
+    standing: list[Deployment] = []
+    for deployment in deployments().order_by("id"):
+        if deployment.rollback_of_id is None:
+            standing.append(deployment)
+        else:
+            standing.pop()
+    return standing
+
+
+def runs() -> QuerySet[TrainingRun]:
+    """Newest first, each with its decision."""
+    return TrainingRun.objects.select_related("dataset", "decision").prefetch_related("weights")
+
+
+def run_active() -> TrainingRun | None:
+    """The one run that is queued or at work."""
+    return TrainingRun.objects.filter(state__in=TrainingRun.ACTIVE).first()
+
+
+def policy() -> RetrainPolicy:
+    """The one row, made with its defaults where there is none."""
+    return RetrainPolicy.objects.get_or_create(id=1)[0]
+
+
+def weights_trained_on(dataset_numbers: list[int]) -> list[str]:
+    """sha256 of all weights that learned from these dataset versions, themselves or through those they started from."""
+    found: set[str] = set(Weights.objects.filter(run__dataset__in=dataset_numbers).values_list("sha256", flat=True))
+    newest = found
+    while newest:
+        heirs = Weights.objects.filter(run__champion__in=newest).values_list("sha256", flat=True)
+        newest = set(heirs) - found
+        found |= newest
+    return sorted(found)
+
+
+def decision_of_starter(sha256: str) -> PromotionDecision | None:
+    """The decision by which shipped weights were let in."""
+    return PromotionDecision.objects.filter(challenger=sha256, kind=PromotionDecision.Kind.STARTER).first()
+
+
+def figures(weights: Weights) -> dict[str, float]:
+    """How good the weights were when they were let in: on held-out photos, else as their card says."""
+    decision = PromotionDecision.objects.filter(challenger=weights, passed=True).order_by("-id").first()
+    found = decision.evidence.get("challenger") if decision else None
+    found = found or weights.card.get("figures") or {}
+    return {name: value for name, value in found.items() if isinstance(value, int | float)}

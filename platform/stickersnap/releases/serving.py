@@ -1,0 +1,182 @@
+"""The predictor that answers in this process: follows the newest deployment, without losing a photo on the way."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from django.db import DatabaseError, connection
+from numpy.typing import NDArray
+
+from annotations.exceptions import Busy
+from segmentation import weights as sets
+from segmentation.golden import GoldenError, self_test
+from segmentation.predictor import Cut, DeviceError, Predictor, TorchPredictor
+from segmentation.weights import WeightsError
+from stickersnap.releases import services
+from stickersnap.releases.exceptions import NotReady
+from stickersnap.releases.models import Deployment
+
+log = logging.getLogger(__name__)
+
+WATCH_SECONDS = 1.0
+RETRY_SECONDS = 10.0  # until weights that could not be loaded are tried again
+
+
+@dataclass(frozen=True)
+class Status:
+    """What serves here; `problem` says why it is not the newest deployment, or nothing at all."""
+
+    weights: str | None
+    network: str | None
+    device: str | None
+    deployment: int | None
+    problem: str
+
+
+class BoundedPredictor:
+    """A predictor with one photo at work and so many waiting; whoever comes after that is told Busy at once."""
+
+    def __init__(self, predictor: Predictor, waiting: int) -> None:
+        self.weights = predictor.weights
+        self.network = predictor.network
+        self.device = predictor.device
+        self.card: dict[str, Any] = predictor.card
+        self._predictor = predictor
+        self._places = threading.BoundedSemaphore(waiting + 1)
+        self._turn = threading.Lock()
+
+    def predict(self, rgb: NDArray[np.uint8]) -> Cut:
+        """The cut of a photo, H×W×3 uint8 sRGB. Raises Busy."""
+        with self._place(), self._turn:
+            return self._predictor.predict(rgb)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        if not self._places.acquire(blocking=False):
+            raise Busy
+        try:
+            yield
+        finally:
+            self._places.release()
+
+
+class Holder:
+    """One per process. `current` is swapped whole: a photo being cut is finished by the weights it began with."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.current: BoundedPredictor | None = None
+        self.deployment: int | None = None
+        self.problem = ""
+        self._failed: tuple[int, float] | None = None
+        self._loading = threading.Lock()
+        self._stop = threading.Event()
+        self._watcher: threading.Thread | None = None
+
+    def refresh(self) -> None:
+        """Loads the newest deployment beside the present one, tests it, then swaps. A failure keeps the present one."""
+        with self._loading:
+            newest = Deployment.objects.order_by("-id").values_list("id", "weights_id").first()
+            if newest is None:
+                self.problem = str(NotReady())
+            elif newest[0] != self.deployment and not self._failed_lately(newest[0]):
+                self._follow(*newest)
+
+    def _failed_lately(self, deployment: int) -> bool:
+        return self._failed is not None and self._failed[0] == deployment and time.monotonic() < self._failed[1]
+
+    def _follow(self, deployment: int, sha256: str) -> None:
+        try:
+            if self.current is None or self.current.weights != sha256:
+                self.current = _load(sha256)
+        except (WeightsError, GoldenError, DeviceError, OSError) as error:
+            self._failed = (deployment, time.monotonic() + RETRY_SECONDS)
+            kept = self.current.weights[:12] if self.current else "nothing"
+            self.problem = f"Deployment {deployment} can't be served here: {error}"
+            log.error("%s Serving %s meanwhile.", self.problem, kept)
+        else:
+            self.deployment, self.problem, self._failed = deployment, "", None
+            log.info("Serving deployment %s, weights %s on %s.", deployment, sha256[:12], self.current.device)
+
+    def watch(self) -> None:
+        """Starts the thread that looks for a newer deployment."""
+        if self._watcher is None:
+            self._watcher = threading.Thread(target=self._watch, daemon=True, name="deployment-watcher")
+            self._watcher.start()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(WATCH_SECONDS):
+            try:
+                self.refresh()
+            except DatabaseError as error:
+                log.warning("Can't look for newer deployments: %s", str(error).strip())
+            except Exception:
+                log.exception("Looking for newer deployments failed.")
+            finally:
+                connection.close()
+
+    def stop(self) -> None:
+        """Ends the thread, so that a test leaves none behind."""
+        self._stop.set()
+        if self._watcher is not None:
+            self._watcher.join()
+
+
+def _load(sha256: str) -> BoundedPredictor:
+    loaded = sets.load(services.weights_folder(sha256))
+    predictor = TorchPredictor(loaded, device=settings.DEVICE)
+    self_test(predictor)  # also warms up: four pictures go through the network
+    return BoundedPredictor(predictor, settings.PREDICTIONS_WAITING)
+
+
+_holder: Holder | None = None
+_holding = threading.Lock()
+
+
+def holder() -> Holder:
+    """This process's own holder: threads do not survive a fork, so a child makes its own."""
+    global _holder
+    if _holder is None or _holder.pid != os.getpid():
+        with _holding:
+            if _holder is None or _holder.pid != os.getpid():
+                _holder = Holder()
+    return _holder
+
+
+def predictor_current() -> Predictor:
+    """The predictor of the newest deployment that could be loaded. Raises NotReady where there is none."""
+    own = holder()
+    if own.current is None:
+        own.refresh()
+        own.watch()
+    if own.current is None:
+        raise NotReady(own.problem)
+    return own.current
+
+
+def status() -> Status:
+    """What serves in this process, without loading anything."""
+    own = holder()
+    served = own.current
+    return Status(
+        weights=served.weights if served else None,
+        network=served.network if served else None,
+        device=served.device if served else None,
+        deployment=own.deployment,
+        problem=own.problem,
+    )
+
+
+def reset() -> None:
+    """Lets go of everything, as a fresh process would have it."""
+    global _holder
+    if _holder is not None and _holder.pid == os.getpid():
+        _holder.stop()
+    _holder = None

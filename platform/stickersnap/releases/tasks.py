@@ -1,0 +1,80 @@
+"""What the worker does for releases."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+from django.utils import timezone
+from procrastinate import JobContext
+from procrastinate.contrib.django import app
+
+from annotations.datasets import corrections_new
+from stickersnap.releases import registry, runs, selectors
+from stickersnap.releases.exceptions import ReleaseError
+from stickersnap.releases.models import RetrainPolicy, TrainingRun
+
+SCHEDULE = "schedule"
+
+
+@app.task(pass_context=True)
+def retrain(context: JobContext, *, run_id: str) -> str:
+    """Leads a queued run to its end; one that was taken up before is left alone."""
+    return str(runs.run_execute(run_id=uuid.UUID(run_id), should_stop=context.should_abort).state)
+
+
+@app.periodic(cron="7 * * * *")
+@app.task(queueing_lock="retrain_scheduled")
+def retrain_scheduled(timestamp: int) -> str:
+    """Asks for a run when the policy says so."""
+    policy = selectors.policy()
+    reason = not_now(policy, datetime.fromtimestamp(timestamp, UTC))
+    if reason:
+        return reason
+    try:
+        return str(runs.run_start(by=SCHEDULE))
+    except ReleaseError as error:
+        return str(error)
+
+
+def not_now(policy: RetrainPolicy, now: datetime) -> str:
+    """Why the policy wants no run at this moment; empty when it wants one."""
+    if not policy.enabled:
+        return "Scheduled retraining is off."
+    if policy.hour is not None and policy.hour != now.hour:
+        return f"Not the hour: {policy.hour}:00 UTC."
+    pause = timedelta(hours=policy.interval_hours) - timedelta(minutes=30)  # a run does not start on the second
+    if TrainingRun.objects.filter(requested_by=SCHEDULE, created_at__gt=now - pause).exists():
+        return f"The last scheduled run is less than {policy.interval_hours} h old."
+    new = corrections_new()
+    if new < policy.corrections_minimum:
+        return f"{new} new approved corrections, {policy.corrections_minimum} needed."
+    return ""
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="runs_sweep")
+def runs_sweep(timestamp: int) -> int:
+    """Says of runs whose worker was killed that they failed."""
+    return runs.runs_sweep()
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="stalled_jobs_retry", pass_context=True)
+async def stalled_jobs_retry(context: JobContext, timestamp: int) -> int:
+    """Gives the jobs of killed workers to living ones: every task of ours may run twice."""
+    stalled = list(await app.job_manager.get_stalled_jobs())
+    for job in stalled:
+        await app.job_manager.retry_job(job, retry_at=timezone.now())
+    return len(stalled)
+
+
+@app.task(retry=5)
+def alias_mirror() -> str | None:
+    """Points MLflow's alias `champion` at what serves."""
+    return registry.alias_mirror()
+
+
+@app.periodic(cron="*/15 * * * *")
+@app.task(queueing_lock="alias_reconcile")
+def alias_reconcile(timestamp: int) -> str | None:
+    """Repairs the alias where MLflow was away, or someone moved it by hand."""
+    return registry.alias_mirror()
