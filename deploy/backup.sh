@@ -1,9 +1,8 @@
 #!/bin/sh
 # Backs up and restores a running deployment: `make backup`, `make restore BACKUP=backups/<time>`.
-# The databases are written first: whatever file a row names is on disk before the row is.
+# The databases (the service's, and MLflow's where there is one) come first: a file is on disk before a row names it.
 set -eu
 : "${COMPOSE:?use it through make: make backup, or make restore BACKUP=backups/<time>}"
-databases="stickersnap mlflow"
 
 in_postgres() { $COMPOSE exec -T postgres "$@"; }
 tar_of_state() { $COMPOSE run --rm --no-deps -T --entrypoint tar worker --directory /var/lib/stickersnap "$@"; }
@@ -12,6 +11,8 @@ backup() {
     folder=backups/$(date -u +%Y-%m-%dT%H-%M-%SZ)
     umask 077
     mkdir -p "$folder.part"
+    databases=$(in_postgres psql --username stickersnap --dbname postgres --tuples-only --no-align \
+        --command "SELECT datname FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'")
     for database in $databases; do
         in_postgres pg_dump --username stickersnap --format custom "$database" > "$folder.part/$database.dump"
     done
@@ -22,16 +23,16 @@ backup() {
 }
 
 restore() {
-    for file in stickersnap.dump mlflow.dump state.tar; do
+    for file in stickersnap.dump state.tar; do
         [ -s "$1/$file" ] || { echo "$1/$file is missing: name a whole backup, BACKUP=backups/<time>." >&2; exit 2; }
     done
     $COMPOSE up --detach --wait postgres
     $COMPOSE stop web worker
-    for database in $databases; do
+    for dump in "$1"/*.dump; do
+        database=$(basename "$dump" .dump)
         in_postgres dropdb --username stickersnap --maintenance-db postgres --if-exists --force "$database"
         in_postgres createdb --username stickersnap --maintenance-db postgres "$database"
-        in_postgres pg_restore --username stickersnap --dbname "$database" --exit-on-error --single-transaction \
-            < "$1/$database.dump"
+        in_postgres pg_restore --username stickersnap --dbname "$database" --exit-on-error --single-transaction < "$dump"
     done
     tar_of_state --extract --file - < "$1/state.tar"
     $COMPOSE up --detach --wait --wait-timeout 600

@@ -46,13 +46,17 @@ obtain() {
         install
 }
 
+answers() { # URL
+    python3 -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=3)' "$1" 2> /dev/null
+}
+
 keep() {
     placeholder
     if [ "${STICKERSNAP_CERTIFICATE:-letsencrypt}" = self-signed ]; then
         echo "STICKERSNAP_CERTIFICATE=self-signed: Let's Encrypt is not asked."
         exec sleep infinity
     fi
-    until wget -q -O /dev/null "${NGINX_HEALTH:-http://nginx/nginx-health}"; do sleep 2; done
+    until answers "${NGINX_HEALTH:-http://nginx/nginx-health}"; do sleep 2; done
     while :; do
         if obtain; then
             sleep 43200
