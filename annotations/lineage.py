@@ -1,12 +1,16 @@
 """What lies above this app, reached by the dotted paths in the settings."""
 
+from __future__ import annotations
+
 import uuid
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from segmentation.predictor import Predictor
+if TYPE_CHECKING:
+    from segmentation.predictor import Predictor
 
 
 def predictor_current() -> Predictor:

@@ -11,7 +11,7 @@ class PictureManager(models.Manager):
     """Leaves the bytes in the database until someone asks for them by name."""
 
     def get_queryset(self) -> models.QuerySet:
-        return super().get_queryset().defer(*self.model.HEAVY)
+        return super().get_queryset().defer(*getattr(self.model, "HEAVY", ()))
 
 
 class Photo(models.Model):

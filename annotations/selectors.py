@@ -6,10 +6,10 @@ from typing import Any
 from django.db.models import F, OuterRef, Prefetch, QuerySet, Subquery
 
 from annotations.exceptions import NotFound
-from annotations.models import APPROVED, Correction, Photo, Prediction, Review
+from annotations.models import APPROVED, Correction, Photo, Prediction
 from segmentation import mask as masks
 
-STATES = {Review.Verdict.APPROVE: "approved", Review.Verdict.REJECT: "rejected"}
+STATES = {"approve": "approved", "reject": "rejected"}
 
 
 def photo_uploaded(photo_id: uuid.UUID | None) -> Photo | None:
@@ -82,14 +82,15 @@ def queue_correct(author: uuid.UUID) -> QuerySet[Photo]:
     """Consented photos that nobody has corrected, the most uncertain first (ties by age)."""
     newest = Prediction.objects.filter(photo=OuterRef("pk")).order_by("-created_at")
     photos = Photo.objects.filter(consented_at__isnull=False, corrections=None)
-    ranked = photos.annotate(uncertainty=Subquery(newest.values("uncertainty")[:1]))
-    return _with_labels(ranked, author).order_by("-uncertainty", "created_at", "id")
+    uncertainty = Subquery(newest.values("uncertainty")[:1])
+    return _with_labels(photos, author).order_by(uncertainty.desc(), "created_at", "id")
 
 
 def queue_review() -> QuerySet[Correction]:
     """Corrections of consented photos whose present version nobody has reviewed, oldest first."""
     waiting = Correction.objects.filter(photo__consented_at__isnull=False)
-    return waiting.exclude(id__in=_reviewed()).select_related("photo", "prediction").order_by("updated_at", "id")
+    reviewed = Correction.objects.filter(reviews__version=F("version")).values("id")
+    return waiting.exclude(id__in=reviewed).select_related("photo", "prediction").order_by("updated_at", "id")
 
 
 def corrections_approved() -> QuerySet[Correction]:
@@ -113,11 +114,9 @@ def correction_state(correction: Correction) -> tuple[str, str]:
 
 def correction_iou(correction: Correction) -> float:
     """Intersection over union, 0 to 1, of a correction with the prediction it started from."""
-    return masks.iou(masks.decode_png(bytes(correction.mask)), masks.decode_png(bytes(correction.prediction.mask), empty=True))
-
-
-def _reviewed() -> QuerySet[Correction]:
-    return Correction.objects.filter(reviews__version=F("version")).values("id")
+    return masks.iou(
+        masks.decode_png(bytes(correction.mask)), masks.decode_png(bytes(correction.prediction.mask), empty=True)
+    )
 
 
 def _with_labels(photos: QuerySet[Photo], author: uuid.UUID) -> QuerySet[Photo]:

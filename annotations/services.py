@@ -1,10 +1,12 @@
 """Every write of the labelled picture, each in one transaction."""
 
+from __future__ import annotations
+
 import hashlib
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
@@ -22,7 +24,9 @@ from annotations.exceptions import (
 from annotations.models import Correction, DatasetItem, Photo, Prediction, Review
 from segmentation import mask as masks
 from segmentation import picture as pictures
-from segmentation.predictor import Cut, Predictor
+
+if TYPE_CHECKING:
+    from segmentation.predictor import Cut, Predictor
 
 GROUP_LOCK = 0x53_4E_41_50  # one writer at a time decides which group a photo belongs to
 LOSSLESS_PIXELS = 4_000_000

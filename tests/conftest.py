@@ -93,3 +93,11 @@ def people(db: None) -> SimpleNamespace:
         rita=person("rita", "reviewer"),
         olga=person("olga", "operator"),
     )
+
+
+@pytest.fixture(autouse=True)
+def fresh_throttles() -> None:
+    """No test pays for what another one asked for."""
+    from django.core.cache import cache
+
+    cache.clear()

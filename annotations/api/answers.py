@@ -1,13 +1,17 @@
 """How a picture or a network's answer goes over the wire."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from django.http import HttpResponse
 from rest_framework.response import Response
 
-from segmentation.predictor import Predictor
+if TYPE_CHECKING:
+    from segmentation.predictor import Predictor
 
 
 def picture_response(data: bytes, media_type: str, filename: str = "") -> HttpResponse:

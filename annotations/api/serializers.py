@@ -73,7 +73,11 @@ class UploadSerializer(serializers.Serializer):
 
     image = serializers.FileField(allow_empty_file=True)
     id = serializers.UUIDField(required=False, help_text="Made by the client: sent again, it is the same photo.")
-    consent = serializers.BooleanField(required=False, help_text="Allow learning from this photo.")
+    consent = serializers.BooleanField(
+        allow_null=True,
+        default=None,
+        help_text="Allow learning from this photo. Left out: as this person answered before.",
+    )
 
 
 class DeletedSerializer(serializers.Serializer):

@@ -3,11 +3,12 @@
 import uuid
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework.generics import ListAPIView
+from rest_framework.generics import GenericAPIView, ListAPIView
 from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -17,6 +18,7 @@ from rest_framework.views import APIView
 from annotations import lineage, selectors, services
 from annotations.api import serializers
 from annotations.api.answers import Timing, name_predictor, picture_response
+from annotations.models import Correction, Photo
 from annotations.owners import owner_of
 from annotations.permissions import IsReviewer
 from segmentation import picture as pictures
@@ -24,23 +26,21 @@ from segmentation import picture as pictures
 PICTURE = OpenApiResponse(OpenApiTypes.BINARY)
 
 
-class OwnerMixin:
+class OwnerView(GenericAPIView):
     """Puts the requester's owner id where serializers find it."""
 
-    request: Request
-
     def get_serializer_context(self) -> dict[str, Any]:
-        return {"request": self.request, "owner": owner_of(self.request)}
+        return {**super().get_serializer_context(), "owner": owner_of(self.request)}
 
 
-class PhotoListView(OwnerMixin, ListAPIView):
+class PhotoListView(OwnerView, ListAPIView):
     """The requester's photos, newest first; a POST adds one and cuts it."""
 
     permission_classes = [AllowAny]
     parser_classes = [MultiPartParser]
     serializer_class = serializers.PhotoSerializer
 
-    def get_queryset(self):  # type: ignore[no-untyped-def]
+    def get_queryset(self) -> QuerySet[Photo]:
         return selectors.photos_of(owner_of(self.request))
 
     @extend_schema(request={"multipart/form-data": serializers.UploadSerializer}, responses=serializers.PhotoSerializer)
@@ -54,7 +54,9 @@ class PhotoListView(OwnerMixin, ListAPIView):
         predictor = lineage.predictor_current()
         with timing.stage("network"):
             cut = predictor.predict(picture.rgb)
-        consent = given.validated_data.get("consent", lineage.consent_of(owner))
+        consent = given.validated_data["consent"]
+        if consent is None:
+            consent = lineage.consent_of(owner)
         with timing.stage("store"):
             photo = services.photo_create(
                 owner=owner,
@@ -72,15 +74,16 @@ class PhotoListView(OwnerMixin, ListAPIView):
         return response
 
 
-class PhotoView(OwnerMixin, APIView):
+class PhotoView(OwnerView):
     """One photo."""
 
     permission_classes = [AllowAny]
+    serializer_class = serializers.PhotoSerializer
 
     @extend_schema(responses=serializers.PhotoSerializer)
     def get(self, request: Request, photo_id: uuid.UUID) -> Response:
         photo = selectors.photo_get(photo_id, owner_of(request), request.user)
-        return Response(serializers.PhotoSerializer(photo, context=self.get_serializer_context()).data)
+        return Response(self.get_serializer(photo).data)
 
     @extend_schema(responses=serializers.DeletedSerializer)
     def delete(self, request: Request, photo_id: uuid.UUID) -> Response:
@@ -169,23 +172,23 @@ class CorrectionMaskView(APIView):
         return response
 
 
-class QueueCorrectView(OwnerMixin, ListAPIView):
+class QueueCorrectView(OwnerView, ListAPIView):
     """Consented photos that nobody has corrected, the most uncertain first."""
 
     permission_classes = [IsReviewer]
     serializer_class = serializers.PhotoSerializer
 
-    def get_queryset(self):  # type: ignore[no-untyped-def]
+    def get_queryset(self) -> QuerySet[Photo]:
         return selectors.queue_correct(owner_of(self.request))
 
 
-class QueueReviewView(OwnerMixin, ListAPIView):
+class QueueReviewView(OwnerView, ListAPIView):
     """Corrections that wait for a review, the oldest first."""
 
     permission_classes = [IsReviewer]
     serializer_class = serializers.ReviewItemSerializer
 
-    def get_queryset(self):  # type: ignore[no-untyped-def]
+    def get_queryset(self) -> QuerySet[Correction]:
         return selectors.queue_review()
 
 

@@ -79,7 +79,7 @@ def fill(disc):
 def form():
     """Fields and files of a correction as a multipart form."""
 
-    def make(photo, alpha, **fields):
+    def make(photo, alpha, fields=None):
         mask = io.BytesIO(alpha if isinstance(alpha, bytes) else masks.encode_png(alpha))
         mask.name = "mask.png"
         prediction = photo.predictions.get()
@@ -89,7 +89,7 @@ def form():
             "mask": mask,
             "strokes": json.dumps([{"tool": "brush", "size": 9, "points": [[1, 1]]}]),
             "seconds": "4.5",
-        } | fields
+        } | (fields or {})
 
     return make
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from PIL import Image
 
 from annotations.models import Correction, Photo
@@ -26,13 +27,8 @@ def upload(client: Client, data: bytes, name: str = "cat.png", **fields):
 
 
 def put(client: Client, correction_id: uuid.UUID, fields: dict, **headers: str):
-    encoded = client._encode_data(fields, "multipart/form-data; boundary=BoUnDaRyStRiNg")
-    return client.put(
-        f"/api/v1/corrections/{correction_id}/",
-        encoded,
-        content_type="multipart/form-data; boundary=BoUnDaRyStRiNg",
-        headers=headers,
-    )
+    form = encode_multipart(BOUNDARY, fields)
+    return client.put(f"/api/v1/corrections/{correction_id}/", form, content_type=MULTIPART_CONTENT, headers=headers)
 
 
 def consent(client: Client, given: bool = True):
@@ -133,7 +129,7 @@ def test_put_is_idempotent_and_edits_need_if_match(client, uploaded, form, fill)
     ],
 )
 def test_a_malformed_correction_is_refused(client, uploaded, form, fill, wrong):
-    answer = put(client, uuid.uuid4(), form(uploaded, fill(uploaded), **wrong))
+    answer = put(client, uuid.uuid4(), form(uploaded, fill(uploaded), wrong))
     assert answer.status_code == 400
     assert set(answer.json()) == {"code", "detail"}
     assert not Correction.objects.exists()
@@ -141,7 +137,7 @@ def test_a_malformed_correction_is_refused(client, uploaded, form, fill, wrong):
 
 def test_a_prediction_of_another_photo_is_not_found(client, uploaded, form, fill, as_png, coffee):
     other = upload(client, as_png(coffee)).json()
-    answer = put(client, uuid.uuid4(), form(uploaded, fill(uploaded), prediction=other["prediction"]["id"]))
+    answer = put(client, uuid.uuid4(), form(uploaded, fill(uploaded), {"prediction": other["prediction"]["id"]}))
     assert answer.status_code == 404
 
 

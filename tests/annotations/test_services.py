@@ -135,9 +135,7 @@ def test_a_bad_mask_is_refused_and_nothing_is_kept(photo_of, rgba_png, cat, code
     }[code]
     submission = services.Submission(uuid.uuid4(), bad, [], 0)
     with pytest.raises(MaskError) as refused:
-        services.correction_submit(
-            photo=photo, prediction=photo.predictions.get(), author=ALICE, submission=submission
-        )
+        services.correction_submit(photo=photo, prediction=photo.predictions.get(), author=ALICE, submission=submission)
     assert refused.value.code == code
     assert not Correction.objects.exists()
 

@@ -1,8 +1,14 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from annotations.permissions import IsReviewer
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
 
 __all__ = ["IsOperator", "IsReviewer"]
 

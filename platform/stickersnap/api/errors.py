@@ -47,14 +47,15 @@ def _api_exception(error: exceptions.APIException) -> Response:
     if isinstance(error, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
         headers["WWW-Authenticate"] = getattr(error, "auth_header", "Session")
     if isinstance(error, exceptions.Throttled):
-        wait = int(error.wait or 1) + 1
+        wait = int(getattr(error, "wait", None) or 1) + 1
         return _answer(429, "throttled", f"That was a lot at once. Try again in {wait} s.", {"Retry-After": str(wait)})
     if isinstance(error, exceptions.ValidationError):
         code, detail = _validation(error)
         return _answer(error.status_code, code, detail)
+    said = str(error.detail)
     code = error.default_code
-    detail = SENTENCES.get(code) if str(error.detail) == str(error.default_detail) else str(error.detail)
-    return _answer(error.status_code, code, detail or str(error.detail), headers)
+    detail = SENTENCES.get(code, said) if said == str(error.default_detail) else said
+    return _answer(error.status_code, code, detail, headers)
 
 
 def _validation(error: exceptions.ValidationError) -> tuple[str, str]:

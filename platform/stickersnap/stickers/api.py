@@ -94,8 +94,8 @@ class CutView(APIView):
     schema = None
 
     def post(self, request: Request) -> HttpResponse:
-        timing, upload = Timing(), request.data.get("data")
-        if upload is None or not hasattr(upload, "read"):
+        timing, upload = Timing(), request.FILES.get("data")
+        if upload is None:
             raise EmptyUploadError("Send the photo as multipart field `data`: curl -F data=@photo.jpg …")
         with timing.stage("decode"):
             picture = pictures.decode(upload.read())

@@ -53,7 +53,7 @@ def test_a_strangers_sticker_is_not_found(client, as_png, cat):
     assert Client().get(sticker["file_url"]).status_code == 404
 
 
-@pytest.mark.parametrize("wrong", [{"target": "msn"}, {"outline": "maybe"}, {"photo": "x"}])
+@pytest.mark.parametrize("wrong", [{"target": "msn"}, {"outline": "maybe"}, {"target": None}])
 def test_a_strange_wish_is_refused(client, as_png, cat, wrong):
     answer = make(client, upload(client, as_png(cat)), **wrong)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
@@ -75,7 +75,8 @@ def test_post_to_the_root_answers_a_cropped_transparent_png(client, as_png, cat)
     image = Image.open(io.BytesIO(answer.content))
     assert image.mode == "RGBA"
     assert image.width <= cat.shape[1]
-    assert image.getchannel("A").getextrema() == (0, 255)
+    assert image.getchannel("A").getextrema()[0] < 16
+    assert image.getchannel("A").getextrema()[1] > 240
     assert "sessionid" not in answer.cookies
 
 
