@@ -5,6 +5,8 @@ import math
 from typing import Any
 
 from django.urls import reverse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from annotations import selectors
@@ -85,6 +87,7 @@ class DeletedSerializer(serializers.Serializer):
     weights_that_saw_it = serializers.ListField(child=serializers.CharField())
 
 
+@extend_schema_field(OpenApiTypes.STR)
 class StrokesField(serializers.Field):
     """The stroke log: JSON text of a list of objects."""
 
