@@ -23,6 +23,7 @@ from urllib.parse import quote
 
 from stickersnap.embedded.account import Account, account_for, let_read, let_through
 from stickersnap.embedded.exceptions import PostgresError
+from stickersnap.embedded.logs import rotate, tail
 
 DATABASE = "stickersnap"
 SUPERUSER = "postgres"
@@ -32,7 +33,6 @@ STOP_SECONDS = 60
 SOCKET = ".s.PGSQL.5432"
 SOCKET_LOCK = f"{SOCKET}.lock"
 SOCKET_BYTES = 100  # a socket's path may be 107 bytes long on Linux, 103 on macOS
-LOG_BYTES = 10_000_000
 
 
 def start(state: Path, *, durable: bool = True) -> str:
@@ -184,6 +184,7 @@ def _run(
         cwd="/",
         env=environment,
         check=False,
+        start_new_session=True,  # the terminal's Ctrl-C is for whoever runs us
         **account.credentials(),
     )
 
@@ -201,7 +202,7 @@ def _initialise(data: Path, account: Account, *, durable: bool) -> None:
     done = _run("initdb", *options, *([] if durable else ["--no-sync"]), account=account)
     if done.returncode != 0:
         shutil.rmtree(fresh, ignore_errors=True)
-        raise PostgresError(f"The database could not be made in {data}:\n{_tail(done.stdout)}")
+        raise PostgresError(f"The database could not be made in {data}:\n{tail(done.stdout)}")
     fresh.rename(data)
     if durable:
         folder = os.open(data.parent, os.O_RDONLY)
@@ -268,13 +269,12 @@ def _bring_up(state: Path, account: Account, *, durable: bool) -> None:
 
 def _launch(state: Path, account: Account) -> None:
     log = _log(state)
-    if log.exists() and log.stat().st_size > LOG_BYTES:
-        log.replace(log.with_suffix(".log.1"))
+    rotate(log)
     with log.open("a") as file:
         options = ["-D", str(_data(state)), "-w", "-t", str(START_SECONDS)]
         done = _run("pg_ctl", "start", *options, account=account, output=file.fileno())
     if done.returncode != 0:
-        raise PostgresError(f"PostgreSQL did not start. The end of {log}:\n{_tail(log.read_text(errors='replace'))}")
+        raise PostgresError(f"PostgreSQL did not start. The end of {log}:\n{tail(log.read_text(errors='replace'))}")
 
 
 def _required_url(state: Path, database: str = DATABASE) -> str:
@@ -291,7 +291,3 @@ def _ensure_database(state: Path) -> None:
         found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
         if found is None:
             connection.execute(f"CREATE DATABASE {DATABASE}")
-
-
-def _tail(text: str, lines: int = 15) -> str:
-    return "\n".join(text.strip().splitlines()[-lines:])
