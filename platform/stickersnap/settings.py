@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "stickersnap.releases",
 ]
 MIDDLEWARE = [
+    "stickersnap.api.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

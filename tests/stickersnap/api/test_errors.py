@@ -68,4 +68,8 @@ def test_pages_carry_a_strict_policy(client):
 
 def test_health(client):
     assert client.get("/healthz").json() == {"status": "ok"}
-    assert b"python_info" in client.get("/metrics").content
+    client.get("/nowhere")
+    metrics = client.get("/metrics").content.decode()
+    assert 'stickersnap_answers_total{address="healthz",method="GET",status="200"}' in metrics
+    assert 'address="unknown",method="GET",status="404"' in metrics
+    assert "nowhere" not in metrics
