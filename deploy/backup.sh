@@ -1,14 +1,14 @@
 #!/bin/sh
-# Backs up and restores a running deployment: `make backup`, `make restore BACKUP=backups/<time>`.
+# Backs up and restores a running deployment: `make backup`, `make restore BACKUP=var/backups/<time>`.
 # The databases (the service's, and MLflow's where there is one) come first: a file is on disk before a row names it.
 set -eu
-: "${COMPOSE:?use it through make: make backup, or make restore BACKUP=backups/<time>}"
+: "${COMPOSE:?use it through make: make backup, or make restore BACKUP=var/backups/<time>}"
 
+state=/var/lib/stickersnap
 in_postgres() { $COMPOSE exec -T postgres "$@"; }
-tar_of_state() { $COMPOSE run --rm --no-deps -T --entrypoint tar worker --directory /var/lib/stickersnap "$@"; }
 
 backup() {
-    folder=backups/$(date -u +%Y-%m-%dT%H-%M-%SZ)
+    folder=var/backups/$(date -u +%Y-%m-%dT%H-%M-%SZ)
     umask 077
     mkdir -p "$folder.part"
     databases=$(in_postgres psql --username stickersnap --dbname postgres --tuples-only --no-align \
@@ -16,7 +16,7 @@ backup() {
     for database in $databases; do
         in_postgres pg_dump --username stickersnap --format custom "$database" > "$folder.part/$database.dump"
     done
-    tar_of_state --create --exclude ./postgres --file - . > "$folder.part/state.tar"
+    $COMPOSE exec -T worker tar --directory "$state" --create --file - . > "$folder.part/state.tar"
     sync
     mv "$folder.part" "$folder"
     echo "Backup in $folder. Copy it to another machine, with deploy/.env beside it."
@@ -24,7 +24,7 @@ backup() {
 
 restore() {
     for file in stickersnap.dump state.tar; do
-        [ -s "$1/$file" ] || { echo "$1/$file is missing: name a whole backup, BACKUP=backups/<time>." >&2; exit 2; }
+        [ -s "$1/$file" ] || { echo "$1/$file is missing: name a whole backup, BACKUP=var/backups/<time>." >&2; exit 2; }
     done
     $COMPOSE up --detach --wait postgres
     $COMPOSE stop web worker
@@ -34,7 +34,7 @@ restore() {
         in_postgres createdb --username stickersnap --maintenance-db postgres "$database"
         in_postgres pg_restore --username stickersnap --dbname "$database" --exit-on-error --single-transaction < "$dump"
     done
-    tar_of_state --extract --file - < "$1/state.tar"
+    $COMPOSE run --rm --no-deps -T worker tar --directory "$state" --extract --file - < "$1/state.tar"
     $COMPOSE up --detach --wait --wait-timeout 600
     echo "Restored $1."
 }

@@ -28,10 +28,10 @@ deploy-status: ## What runs on this server, and is it well?
 deploy-logs: ## Follow the log of every part
 	$(COMPOSE) logs --follow --tail 100
 
-backup: ## Write both databases and all files to backups/<time>/
+backup: ## Write both databases and all files to var/backups/<time>/
 	COMPOSE='$(COMPOSE)' sh deploy/backup.sh backup
 
-restore: ## Put back what BACKUP=backups/<time> holds, in place of what is there
+restore: ## Put back what BACKUP=var/backups/<time> holds, in place of what is there
 	COMPOSE='$(COMPOSE)' sh deploy/backup.sh restore "$(BACKUP)"
 
 jenkins: ## Bring Jenkins up on http://127.0.0.1:8080

@@ -13,12 +13,21 @@ import pytest
 from stickersnap.embedded.testing import throwaway
 
 STAND_IN = """#!/bin/sh
-# exec -T postgres COMMAND... | run ... --entrypoint tar worker --directory FOLDER ... | other words are written down
+# exec -T SERVICE COMMAND... | run --rm --no-deps -T SERVICE COMMAND... | all words are written down
 echo "$*" >> "$STAND_IN_LOG"
 case $1 in
-    exec) shift 3; program=$1; shift; exec "$POSTGRES_PROGRAMS/$program" "$@" ;;
-    run) while [ "$1" != worker ]; do shift; done; shift 3; exec tar --directory "$STAND_IN_STATE" "$@" ;;
+    exec) shift 2 ;;
+    run) shift 4 ;;
+    *) exit ;;
 esac
+if [ "$1 $2 $3" = "worker tar --directory" ]; then
+    shift 4
+    exec tar --directory "$STAND_IN_STATE" "$@"
+fi
+shift
+program=$1
+shift
+exec "$POSTGRES_PROGRAMS/$program" "$@"
 """
 DATABASES = ("mlflow", "stickersnap")
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -79,7 +88,7 @@ def made(backup: Run, tmp_path: Path) -> Path:
     """A backup."""
     done = backup("backup")
     assert done.returncode == 0, done.stderr
-    (folder,) = (tmp_path / "backups").iterdir()
+    (folder,) = (tmp_path / "var/backups").iterdir()
     return folder
 
 
@@ -93,7 +102,7 @@ def test_what_was_backed_up_comes_back(backup, made, server, weights):
     for name in DATABASES:
         with psycopg.connect(server, dbname=name) as connection:
             connection.execute("DROP TABLE stickers")
-    done = backup("restore", f"backups/{made.name}")
+    done = backup("restore", f"var/backups/{made.name}")
     assert done.returncode == 0, done.stderr
     assert weights.read_text() == "{}"
     for name in DATABASES:
@@ -103,7 +112,7 @@ def test_what_was_backed_up_comes_back(backup, made, server, weights):
 
 def test_the_service_rests_while_it_is_restored(backup, made, tmp_path):
     (tmp_path / "log").unlink()
-    assert backup("restore", f"backups/{made.name}").returncode == 0
+    assert backup("restore", f"var/backups/{made.name}").returncode == 0
     words = (tmp_path / "log").read_text().splitlines()
     assert words[:2] == ["up --detach --wait postgres", "stop web worker"]
     assert words[-1] == "up --detach --wait --wait-timeout 600"
@@ -112,7 +121,7 @@ def test_the_service_rests_while_it_is_restored(backup, made, tmp_path):
 def test_half_a_backup_is_never_restored(backup, made, tmp_path):
     (made / "state.tar").unlink()
     (tmp_path / "log").unlink()
-    done = backup("restore", f"backups/{made.name}")
+    done = backup("restore", f"var/backups/{made.name}")
     assert done.returncode == 2
     assert "state.tar is missing: name a whole backup" in done.stderr
     assert not (tmp_path / "log").exists(), "something was stopped or removed"
@@ -121,7 +130,7 @@ def test_half_a_backup_is_never_restored(backup, made, tmp_path):
 def test_a_backup_that_breaks_off_is_not_called_one(backup, tmp_path):
     (tmp_path / "compose").write_text('case "$*" in *pg_dump*mlflow*) exit 1 ;; *psql*) echo mlflow ;; esac\n')
     assert backup("backup").returncode != 0
-    assert [folder.suffix for folder in (tmp_path / "backups").iterdir()] == [".part"]
+    assert [folder.suffix for folder in (tmp_path / "var/backups").iterdir()] == [".part"]
 
 
 def test_it_says_how_it_is_used(root):

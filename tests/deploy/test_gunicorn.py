@@ -33,7 +33,8 @@ def _environment(**variables: str) -> dict[str, str]:
 
 @pytest.fixture
 def command(root) -> list[str]:
-    return [sys.executable, "-m", "gunicorn", "application:application", "--config", str(root / "deploy/gunicorn.conf.py")]
+    gunicorn = [sys.executable, "-m", "gunicorn", "application:application"]
+    return [*gunicorn, "--config", str(root / "deploy/gunicorn.conf.py")]
 
 
 @pytest.fixture
