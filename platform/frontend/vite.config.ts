@@ -8,6 +8,8 @@ export default defineConfig(({ command }) => ({
   base: command === "build" ? "/static/" : "/",
   plugins: [vue()],
   build: { target: "es2022", chunkSizeWarningLimit: 300 },
+  // Bulma 1.0 and Buefy 3 still use Sass functions that Sass calls deprecated.
+  css: { preprocessorOptions: { scss: { quietDeps: true } } },
   server: {
     proxy: {
       "/api": server,

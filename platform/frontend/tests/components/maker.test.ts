@@ -1,0 +1,183 @@
+import { flushPromises, mount } from "@vue/test-utils";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { nextTick, reactive } from "vue";
+import { ApiError } from "../../src/api/client";
+import type { Photo, Sticker } from "../../src/api/types";
+import DownloadMenu from "../../src/components/DownloadMenu.vue";
+import DropZone from "../../src/components/DropZone.vue";
+import PhotoCard from "../../src/components/PhotoCard.vue";
+import UploadCard from "../../src/components/UploadCard.vue";
+import type { Upload } from "../../src/composables/uploadQueue";
+
+const { makeSticker } = vi.hoisted(() => ({ makeSticker: vi.fn() }));
+vi.mock("../../src/api/stickers", () => ({ makeSticker }));
+
+const photo: Photo = {
+  id: "p",
+  name: "cat.jpg",
+  width: 10,
+  height: 10,
+  image_url: "/photo.jpg",
+  consent: false,
+  created_at: "",
+  prediction: {
+    id: "q",
+    mask_url: "/mask.png",
+    weights: "w",
+    device: "cpu",
+    uncertainty: 0.1,
+    subject_found: true,
+    created_at: "",
+  },
+  correction: null,
+};
+const sticker: Sticker = {
+  id: "s",
+  photo: "p",
+  file_url: "/sticker.png",
+  target: "png",
+  outline: true,
+  width: 9,
+  height: 8,
+  bytes: 1234,
+  filename: "cat.png",
+  notes: [],
+};
+
+function card(given: Photo = photo, outline = true) {
+  return mount(PhotoCard, {
+    props: { photo: given, preview: undefined, backdrop: "checkerboard", outline },
+    global: { stubs: { RouterLink: { template: "<span><slot :navigate='() => {}' /></span>" } } },
+  });
+}
+
+beforeEach(() => makeSticker.mockReset().mockResolvedValue(sticker));
+
+describe("photo card", () => {
+  it("makes the sticker at once and shows it beside the photo", async () => {
+    const wrapper = card();
+    await flushPromises();
+    expect(makeSticker).toHaveBeenCalledWith("p", true, "png", expect.anything());
+    expect(wrapper.get("img[alt='Sticker of cat.jpg']").attributes("src")).toBe("/sticker.png");
+    expect(wrapper.get("img[alt='Photo cat.jpg']").attributes("src")).toBe("/photo.jpg");
+  });
+
+  it("makes it anew without outline, and after a fix", async () => {
+    const wrapper = card();
+    await flushPromises();
+    await wrapper.get("[role=switch]").setValue(false);
+    expect(wrapper.emitted("update:outline")).toEqual([[false]]);
+    await wrapper.setProps({ outline: false });
+    await flushPromises();
+    expect(makeSticker).toHaveBeenLastCalledWith("p", false, "png", expect.anything());
+    const correction = { id: "c", mask_url: "", version: 1, state: "private" as const, reason: "", created_at: "" };
+    await wrapper.setProps({ photo: { ...photo, correction } });
+    expect(makeSticker).toHaveBeenCalledTimes(3);
+  });
+
+  it("says what to do when no subject was found, and asks for no sticker", async () => {
+    const wrapper = card({ ...photo, prediction: { ...photo.prediction!, subject_found: false } });
+    await flushPromises();
+    expect(wrapper.text()).toContain("No subject found — paint it yourself with Fix, or try another photo.");
+    expect(makeSticker).not.toHaveBeenCalled();
+    expect(wrapper.get("button.fix").attributes("disabled")).toBeUndefined();
+  });
+
+  it("shows an error with a way to try again", async () => {
+    makeSticker.mockRejectedValueOnce(new ApiError("invalid", "That went wrong.", 500));
+    const wrapper = card();
+    await flushPromises();
+    expect(wrapper.get("[role=alert]").text()).toContain("That went wrong.");
+    await wrapper.get("[role=alert] button").trigger("click");
+    await flushPromises();
+    expect(wrapper.find("[role=alert]").exists()).toBe(false);
+    expect(wrapper.find("img[alt='Sticker of cat.jpg']").exists()).toBe(true);
+  });
+
+  it("waits and goes on by itself when the server is busy", async () => {
+    vi.useFakeTimers();
+    makeSticker.mockRejectedValueOnce(new ApiError("busy", "Busy.", 503, 2));
+    const wrapper = card();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(wrapper.text()).toContain("Trying again");
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(wrapper.find("img[alt='Sticker of cat.jpg']").exists()).toBe(true);
+    vi.useRealTimers();
+  });
+});
+
+describe("download menu", () => {
+  it("opens to three formats, moves by arrow keys, and closes by Escape", async () => {
+    const wrapper = mount(DownloadMenu, { props: { busy: false, disabled: false }, attachTo: document.body });
+    const button = wrapper.get("button[aria-haspopup=menu]");
+    await button.trigger("click");
+    await nextTick();
+    const items = wrapper.findAll("[role=menuitem]");
+    expect(items.map((item) => item.attributes("aria-label"))).toEqual(["PNG", "WhatsApp", "Telegram"]);
+    expect(document.activeElement).toBe(items[0].element);
+    await wrapper.get("[role=menu]").trigger("keydown", { key: "ArrowDown" });
+    expect(document.activeElement).toBe(items[1].element);
+    await wrapper.get("[role=menu]").trigger("keydown", { key: "Escape" });
+    expect(button.attributes("aria-expanded")).toBe("false");
+    expect(document.activeElement).toBe(button.element);
+    await button.trigger("click");
+    await items[2].trigger("click");
+    expect(wrapper.emitted("choose")).toEqual([["telegram"]]);
+    wrapper.unmount();
+  });
+});
+
+describe("drop zone", () => {
+  it("has an input called “Choose photos” that takes several files", () => {
+    const wrapper = mount(DropZone, { props: { compact: false } });
+    const input = wrapper.get("#choose-photos");
+    expect(input.attributes("multiple")).toBeDefined();
+    expect(wrapper.get("label[for=choose-photos]").text()).toBe("Choose photos");
+  });
+
+  it("takes pictures pasted anywhere on the page", () => {
+    const wrapper = mount(DropZone, { props: { compact: false } });
+    const pasted = new File(["x"], "pasted.png");
+    const event = new Event("paste");
+    Object.assign(event, { clipboardData: { files: [pasted] } });
+    window.dispatchEvent(event);
+    expect(wrapper.emitted("files")).toEqual([[[pasted]]]);
+    wrapper.unmount();
+  });
+});
+
+describe("upload card", () => {
+  const upload = (more: Partial<Upload>): Upload =>
+    reactive({
+      id: "u",
+      file: new File(["x"], "cat.jpg"),
+      preview: "blob:x",
+      state: "uploading" as const,
+      progress: 0.4,
+      error: "",
+      resumeAt: 0,
+      ...more,
+    });
+
+  it("shows how far it is", () => {
+    const wrapper = mount(UploadCard, { props: { upload: upload({}) } });
+    expect(wrapper.get("progress").attributes("value")).toBe("40");
+    expect(wrapper.text()).toContain("Sending… 40 %");
+  });
+
+  it("offers Retry beside the sentence when it failed", async () => {
+    const wrapper = mount(UploadCard, { props: { upload: upload({ state: "failed", error: "Not a picture." }) } });
+    expect(wrapper.get("[role=alert]").text()).toBe("Not a picture.");
+    const retry = wrapper.findAll("button").find((button) => button.text() === "Retry")!;
+    await retry.trigger("click");
+    expect(wrapper.emitted("retry")).toHaveLength(1);
+  });
+
+  it("counts down while the server is busy", () => {
+    const wrapper = mount(UploadCard, {
+      props: { upload: upload({ state: "paused", error: "Busy.", resumeAt: Date.now() + 2500 }) },
+    });
+    expect(wrapper.text()).toMatch(/Goes on by itself in [23] s/);
+    wrapper.unmount();
+  });
+});
