@@ -104,7 +104,7 @@ class DeploymentAdmin(ReadOnlyAdmin):
 
 @admin.register(RetrainPolicy)
 class RetrainPolicyAdmin(admin.ModelAdmin):
-    list_display = ["__str__", "corrections_minimum", "interval_hours", "hour", "minutes", "network"]
+    list_display = ["__str__", "corrections_minimum", "interval_hours", "hour", "minutes", "heldout_minimum"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return not RetrainPolicy.objects.exists()

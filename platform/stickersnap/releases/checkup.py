@@ -72,9 +72,7 @@ def worker() -> Finding:
     newest = ProcrastinateWorker.objects.order_by("-last_heartbeat").first()
     if newest is None or newest.last_heartbeat < timezone.now() - WORKER_ALIVE:
         seen = f"last seen {newest.last_heartbeat:%Y-%m-%d %H:%M} UTC" if newest else "never seen"
-        return Finding(
-            "worker", Health.NOTE, f"Not alive ({seen}): no job is done. Start `manage.py procrastinate worker`."
-        )
+        return Finding("worker", Health.NOTE, f"Not alive ({seen}): no job is done. Start `manage.py up`.")
     return Finding("worker", Health.WELL, "Alive.")
 
 

@@ -149,7 +149,6 @@ class RetrainPolicy(models.Model):
     minutes = models.FloatField(
         default=20, validators=[MinValueValidator(0.1), MaxValueValidator(60 * 24)], help_text="Budget of one training."
     )
-    network = models.CharField(max_length=40, default="basnet-small")
     heldout_minimum = models.PositiveIntegerField(
         default=4,
         validators=[MinValueValidator(2)],

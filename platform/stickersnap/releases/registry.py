@@ -4,6 +4,7 @@ PostgreSQL's `Deployment` is the truth. MLflow may be away: nothing here stands 
 """
 
 import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
@@ -28,30 +29,36 @@ ALIAS = "champion"
 
 
 def tracking_uri() -> str:
-    """MLFLOW_TRACKING_URI, else the database `mlflow` of the service's own PostgreSQL server."""
+    """MLFLOW_TRACKING_URI, else the database `mlflow` of the service's own PostgreSQL server. Holds no password."""
     if settings.MLFLOW_TRACKING_URI:
         return str(settings.MLFLOW_TRACKING_URI)
     params = _server()
-    name = ":".join(quote(params[part], safe="") for part in ("user", "password") if part in params)
+    name = quote(params.get("user", ""), safe="")
     place = urlencode([(part, params[part]) for part in ("host", "port") if part in params])
     return f"postgresql+psycopg://{name}@/{DATABASE}?{place}"
 
 
-def _server() -> dict[str, str]:
-    params = connections["default"].get_connection_params()
-    return {name: str(params[name]) for name in ("host", "port", "user", "password") if params.get(name)}
+def tracking_secrets() -> dict[str, str]:
+    """The environment in which that URI works: command lines can be read by others, this can't."""
+    password = _server().get("password", "")
+    return {"PGPASSWORD": password} if password and not settings.MLFLOW_TRACKING_URI else {}
 
 
-def tracking_prepare() -> str:
-    """The tracking URI with its database and experiment in place; empty when MLflow can't be had now."""
+def tracking_prepare() -> tuple[str, dict[str, str]]:
+    """(tracking URI, its environment), with database and experiment in place; an empty URI when MLflow is away."""
     try:
         client = _client()
         if client.get_experiment_by_name(EXPERIMENT) is None:
             client.create_experiment(EXPERIMENT, artifact_location=_artifacts())
     except _unavailable() as error:
         log.warning("MLflow can't be had: %s", error)
-        return ""
-    return tracking_uri()
+        return "", {}
+    return tracking_uri(), tracking_secrets()
+
+
+def _server() -> dict[str, str]:
+    params = connections["default"].get_connection_params()
+    return {name: str(params[name]) for name in ("host", "port", "user", "password") if params.get(name)}
 
 
 def alias_mirror() -> str | None:
@@ -92,6 +99,7 @@ def _client() -> "MlflowClient":
     from mlflow import MlflowClient  # half a minute of imports on a cold disk: only where it is needed
 
     uri = tracking_uri()
+    os.environ.update(tracking_secrets())
     if not settings.MLFLOW_TRACKING_URI:
         _database_ensure()
     return MlflowClient(tracking_uri=uri, registry_uri=uri)

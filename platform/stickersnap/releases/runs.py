@@ -38,12 +38,16 @@ def run_start(*, by: str, minutes: float | None = None, epochs: int | None = Non
     """Asks for a run. With `enqueue` the worker takes it up. Raises NothingDeployed, AlreadyRunning."""
     runs_sweep()
     policy = selectors.policy()
-    if selectors.deployment_current() is None:
+    champion = selectors.deployment_current()
+    if champion is None:
         raise NothingDeployed
     try:
         with transaction.atomic():
             run = TrainingRun.objects.create(
-                network=policy.network, minutes=minutes or policy.minutes, epochs=epochs, requested_by=by
+                network=champion.weights.network,
+                minutes=minutes or policy.minutes,
+                epochs=epochs,
+                requested_by=by,
             )
             if enqueue:
                 _enqueue(run)
@@ -119,17 +123,14 @@ def dataset_workspace() -> Path:
 def _train(run: TrainingRun, report: Report, should_stop: Callable[[], bool]) -> None:
     folder = services.run_folder(run)
     folder.mkdir(parents=True, exist_ok=True)
-    environment = dict(os.environ)
-    tracking = registry.tracking_prepare()
-    if tracking:
-        environment["MLFLOW_TRACKING_URI"] = tracking
-    else:
-        report("MLflow can't be reached: training goes on without it.")
+    tracking, secrets = registry.tracking_prepare()
+    if not tracking:
+        report("MLflow can't be had now: training goes on without it.")
     _advance(run, state=State.TRAINING)
     metrics: list[trainer.Event] = []
     arguments = _arguments(run, folder, tracking)
     for event in trainer.events(
-        arguments, log=folder / "training.log", should_stop=should_stop, environment=environment
+        arguments, log=folder / "training.log", should_stop=should_stop, environment={**os.environ, **secrets}
     ):
         report(_line(event))
         _note(run, event, metrics)

@@ -54,7 +54,6 @@ class Migration(migrations.Migration):
                         ],
                     ),
                 ),
-                ("network", models.CharField(default="basnet-small", max_length=40)),
                 (
                     "heldout_minimum",
                     models.PositiveIntegerField(

@@ -16,12 +16,8 @@ class Command(BaseCommand):
     help = "Imports a folder of pictures and masks as photos with approved corrections, owned by an operator."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument(
-            "folder", type=Path, help="with images/ and masks/ of equal names, or with a manifest.jsonl"
-        )
-        parser.add_argument(
-            "--operator", required=True, help="whose photos they become; `manage.py operator` makes one"
-        )
+        parser.add_argument("folder", type=Path, help="with images/ and masks/ of equal names, or a manifest")
+        parser.add_argument("--operator", required=True, help="whose photos they become")
 
     def handle(self, *args: Any, folder: Path, operator: str, **options: Any) -> None:
         user = User.objects.filter(username=operator).first()

@@ -1,0 +1,112 @@
+"""Real weights, a real database, a state folder of its own for every test."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def state(settings: Any, tmp_path: Path) -> Path:
+    settings.STATE = tmp_path / "state"
+    settings.STATE.mkdir()
+    settings.DVC_REMOTE = str(tmp_path / "remote")
+    settings.MLFLOW_ARTIFACTS = str(tmp_path / "mlflow")
+    settings.MLFLOW_TRACKING_URI = ""
+    settings.DEVICE = "cpu"
+    return settings.STATE
+
+
+@pytest.fixture(autouse=True)
+def fresh_serving() -> Iterator[None]:
+    from stickersnap.releases import serving
+
+    serving.reset()
+    yield
+    serving.reset()
+
+
+@pytest.fixture(scope="session")
+def other_weights(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
+    """The starter with a little noise: other weights of the same kind for each seed, made once."""
+    from segmentation import weights
+
+    made: dict[int, Path] = {}
+
+    def make(seed: int) -> Path:
+        if seed not in made:
+            folder = tmp_path_factory.mktemp("weights") / "set"
+            loaded = weights.load(weights.starter_folder())
+            generator = torch.Generator().manual_seed(seed)
+            for parameter in loaded.network.parameters():
+                parameter.data *= 1 + 1e-3 * torch.randn(parameter.shape, generator=generator)
+            weights.save(folder, loaded.network, {"network": loaded.card["network"], "size": loaded.card["size"]})
+            made[seed] = folder
+        return made[seed]
+
+    return make
+
+
+@pytest.fixture
+def finished_run(db: None, other_weights: Callable[[int], Path]) -> Callable[..., Any]:
+    """A run that has trained: its dataset, weights and evaluation are there, the verdict is not."""
+    from annotations.models import DatasetItem, DatasetVersion
+    from segmentation import weights as sets
+    from stickersnap.releases import selectors, services
+    from stickersnap.releases.models import TrainingRun
+
+    def make(seed: int = 1, gain: float = 0.1, heldout: int = 6) -> TrainingRun:
+        dataset = DatasetVersion.objects.create(number=seed, digest=f"{seed:064x}", dvc_text="outs: []\n")
+        images = [f"{seed * 1000 + i:064x}" for i in range(heldout)]
+        DatasetItem.objects.bulk_create(
+            DatasetItem(
+                dataset=dataset,
+                photo=f"{i:032x}",
+                correction=f"{i:032x}",
+                correction_version=1,
+                image_sha256=image,
+                mask_sha256=image,
+                group=f"{i:032x}",
+                split="holdout",
+                source="corrections",
+            )
+            for i, image in enumerate(images)
+        )
+        champion = selectors.deployment_current()
+        assert champion is not None
+        run = TrainingRun.objects.create(
+            state=TrainingRun.State.DECIDING,
+            network="basnet-small",
+            minutes=1,
+            requested_by="olga",
+            champion=champion.weights,
+            dataset=dataset,
+        )
+        folder = services.run_folder(run)
+        folder.mkdir(parents=True)
+        shutil.copytree(other_weights(seed), folder / "weights")
+        evaluation = {
+            "champion": {"sha256": champion.weights_id, "mean_iou": 0.6},
+            "challenger": {"sha256": sets.digest(folder / "weights" / sets.WEIGHTS), "mean_iou": 0.6 + gain},
+            "images": [
+                {
+                    "image_sha256": image,
+                    "group": str(i),
+                    "source": "corrections",
+                    "champion_iou": 0.6 + i / 100,
+                    "challenger_iou": 0.6 + i / 100 + gain,
+                    "champion_boundary_f": 0.7,
+                    "challenger_boundary_f": 0.7,
+                }
+                for i, image in enumerate(images)
+            ],
+            "heldout": heldout,
+        }
+        (folder / "evaluation.json").write_text(json.dumps(evaluation))
+        return run
+
+    return make

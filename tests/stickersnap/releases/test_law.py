@@ -1,0 +1,125 @@
+"""What PostgreSQL itself refuses, typed by hand as SQL."""
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from stickersnap.releases.models import Deployment, PromotionDecision, RetrainPolicy, TrainingRun, Weights
+
+CHAMPION, CHALLENGER = "a" * 64, "b" * 64
+
+
+@pytest.fixture
+def champion(db):
+    return Weights.objects.create(sha256=CHAMPION, network="basnet-small")
+
+
+@pytest.fixture
+def challenger(champion):
+    return Weights.objects.create(sha256=CHALLENGER, network="basnet-small")
+
+
+@pytest.fixture
+def decide(champion, challenger):
+    def decide(passed):
+        run = TrainingRun.objects.create(network="basnet-small", minutes=1, requested_by="olga", state="refused")
+        return PromotionDecision.objects.create(
+            kind="gate", champion=champion, challenger=challenger, passed=passed, reason="because", run=run
+        )
+
+    return decide
+
+
+def refused(statement, *values):
+    def run():
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+    with pytest.raises(IntegrityError):
+        run()
+    return True
+
+
+INSERT = (
+    "INSERT INTO releases_deployment (weights_id, decision_id, passed, by, created_at) VALUES (%s, %s, %s, 'x', now())"
+)
+
+
+def test_a_passing_decision_deploys(decide):
+    decision = decide(passed=True)
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, [CHALLENGER, decision.id, True])
+    assert Deployment.objects.get().weights_id == CHALLENGER
+
+
+@pytest.mark.parametrize("claimed", [True, False])
+def test_a_refusing_decision_never_deploys(decide, claimed):
+    decision = decide(passed=False)
+    assert refused(INSERT, CHALLENGER, decision.id, claimed)
+    assert not Deployment.objects.exists()
+
+
+def test_a_passing_decision_deploys_no_other_weights(decide):
+    decision = decide(passed=True)
+    assert refused(INSERT, CHAMPION, decision.id, True)
+
+
+def test_a_deployment_needs_a_decision(challenger):
+    assert refused(INSERT, CHALLENGER, None, True)
+    assert refused(INSERT, CHALLENGER, 12345, True)
+
+
+@pytest.mark.parametrize(
+    ("change", "values"),
+    [
+        ("UPDATE releases_promotiondecision SET passed = false", []),
+        ("UPDATE releases_promotiondecision SET challenger_id = %s", [CHAMPION]),
+        ("DELETE FROM releases_promotiondecision", []),
+        ("UPDATE releases_deployment SET weights_id = %s", [CHAMPION]),
+        ("UPDATE releases_deployment SET passed = false", []),
+        ("UPDATE releases_deployment SET passed = NULL", []),
+    ],
+)
+def test_nothing_is_pulled_from_under_a_deployment(decide, change, values):
+    Deployment.objects.create(weights_id=CHALLENGER, decision=decide(passed=True), by="x")
+    assert refused(change, *values)
+
+
+def test_a_decision_of_the_gate_names_its_run_and_its_champion(decide):
+    decide(passed=True)
+    assert refused("UPDATE releases_promotiondecision SET run_id = NULL")
+    assert refused("UPDATE releases_promotiondecision SET champion_id = NULL")
+    assert refused("UPDATE releases_promotiondecision SET kind = 'starter'")
+
+
+def test_the_champion_never_beats_itself(decide):
+    decide(passed=True)
+    assert refused("UPDATE releases_promotiondecision SET champion_id = challenger_id")
+
+
+@pytest.mark.parametrize("first", ["queued", "freezing", "training", "deciding"])
+@pytest.mark.parametrize("second", ["queued", "training"])
+def test_one_run_is_active_at_a_time(db, first, second):
+    TrainingRun.objects.create(network="basnet-small", minutes=1, requested_by="olga", state=first)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        TrainingRun.objects.create(network="basnet-small", minutes=1, requested_by="olga", state=second)
+
+
+@pytest.mark.parametrize("over", ["promoted", "refused", "failed"])
+def test_a_run_that_is_over_is_in_nobodys_way(db, over):
+    for state in (over, over, "queued"):
+        TrainingRun.objects.create(network="basnet-small", minutes=1, requested_by="olga", state=state)
+    assert TrainingRun.objects.count() == 3
+
+
+def test_weights_are_named_by_a_sha256(db):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Weights.objects.create(sha256="../../etc/passwd", network="basnet-small")
+
+
+@pytest.mark.parametrize(
+    "broken", [{"id": 2}, {"hour": 24}, {"minutes": 0}, {"interval_hours": 0}, {"heldout_minimum": 1}]
+)
+def test_the_policy_is_one_row_within_bounds(db, broken):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        RetrainPolicy.objects.create(**broken)
