@@ -22,6 +22,7 @@ from segmentation import picture as pictures
 from segmentation.picture import EmptyUploadError
 from stickersnap.stickers import selectors, services
 from stickersnap.stickers.models import Sticker
+from stickersnap.stickers.render import NothingToCut
 
 
 class StickerInputSerializer(serializers.Serializer):
@@ -105,6 +106,9 @@ class CutView(APIView):
         if not cut.subject_found:
             raise NoSubjectFound
         with timing.stage("encode"):
-            response = HttpResponse(services.cut_out(picture.rgb, cut.alpha), content_type="image/png")
+            try:
+                response = HttpResponse(services.cut_out(picture.rgb, cut.alpha), content_type="image/png")
+            except NothingToCut:
+                raise NoSubjectFound from None
         name_predictor(response, predictor, timing)
         return response

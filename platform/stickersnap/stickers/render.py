@@ -6,8 +6,8 @@ from scipy import ndimage
 
 from segmentation import mask as masks
 
-VISIBLE = 8
-"""Alpha, of 255, from which a pixel counts as part of the sticker."""
+FRINGE = 2
+"""Pixels around what is plainly visible that are kept, for the soft rim of an edge."""
 OUTLINE_WORK = 1024
 """Longest side, in pixels, at which the outline's distances are computed."""
 
@@ -18,10 +18,11 @@ class NothingToCut(ValueError):
 
 def crop(rgb: np.ndarray, alpha: np.ndarray) -> Image.Image:
     """The visible part of an HxWx3 uint8 picture under an HxW uint8 alpha, as RGBA. Raises NothingToCut."""
-    if int(alpha.max()) < VISIBLE:
+    if masks.is_empty(alpha):
         raise NothingToCut
-    left, top, right, bottom = masks.crop_box(alpha, threshold=VISIBLE)
-    return Image.fromarray(masks.cutout(rgb[top:bottom, left:right], alpha[top:bottom, left:right]))
+    left, top, right, bottom = masks.crop_box(alpha, margin=FRINGE)
+    cut = Image.fromarray(masks.cutout(rgb[top:bottom, left:right], alpha[top:bottom, left:right]))
+    return cut.crop(cut.getchannel("A").getbbox())
 
 
 def fit(cut: Image.Image, side: int) -> Image.Image:

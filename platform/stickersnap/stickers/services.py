@@ -10,7 +10,7 @@ from annotations.models import Photo
 from segmentation import mask as masks
 from segmentation import picture as pictures
 from stickersnap.stickers.models import Sticker
-from stickersnap.stickers.render import NothingToCut
+from stickersnap.stickers.render import NothingToCut, crop
 from stickersnap.stickers.targets import sticker_file
 
 
@@ -53,7 +53,8 @@ def sticker_render(*, photo: Photo, author: uuid.UUID, target: str, outline: boo
 
 
 def cut_out(rgb: np.ndarray, alpha: np.ndarray) -> bytes:
-    """The first StickerSnap's answer: an RGBA PNG of the subject, cropped, at the photo's own scale."""
-    left, top, right, bottom = masks.crop_box(alpha)
-    cut = masks.cutout(rgb[top:bottom, left:right], alpha[top:bottom, left:right])
-    return pictures.encode_png(cut)
+    """The first StickerSnap's answer: an RGBA PNG of the subject, cropped, at the photo's own scale.
+
+    Raises NothingToCut.
+    """
+    return pictures.encode_png(np.asarray(crop(rgb, alpha)))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from segmentation import mask as masks
 from stickersnap.stickers import render
 from stickersnap.stickers.targets import TELEGRAM_BYTES, WHATSAPP_BYTES, sticker_file
 
@@ -29,7 +30,7 @@ def test_without_an_outline_a_png_holds_the_photos_own_pixels_under_the_mask(cat
     alpha = disc(*cat.shape[:2])
     made = sticker_file(cat, alpha, "png", outline=False)
     rgba = np.asarray(opened(made.data))
-    left, top, right, bottom = Image.fromarray(np.where(alpha >= render.VISIBLE, 255, 0).astype(np.uint8)).getbbox()
+    left, top, right, bottom = masks.crop_box(alpha, threshold=1)
     assert np.array_equal(rgba[..., 3], alpha[top:bottom, left:right])
     solid = rgba[..., 3] == 255
     assert np.array_equal(rgba[..., :3][solid], cat[top:bottom, left:right][solid])

@@ -7,34 +7,72 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('annotations', '0001_initial'),
+        ("annotations", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Sticker',
+            name="Sticker",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('correction_version', models.PositiveIntegerField(null=True)),
-                ('target', models.CharField(choices=[('png', 'Png'), ('whatsapp', 'Whatsapp'), ('telegram', 'Telegram')], max_length=8)),
-                ('outline', models.BooleanField()),
-                ('file', models.BinaryField()),
-                ('media_type', models.CharField(max_length=16)),
-                ('width', models.PositiveIntegerField()),
-                ('height', models.PositiveIntegerField()),
-                ('notes', models.JSONField(default=list, help_text='What was done to fit the target, in sentences.')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('correction', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='stickers', to='annotations.correction')),
-                ('photo', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='stickers', to='annotations.photo')),
-                ('prediction', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='stickers', to='annotations.prediction')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("correction_version", models.PositiveIntegerField(null=True)),
+                (
+                    "target",
+                    models.CharField(
+                        choices=[("png", "Png"), ("whatsapp", "Whatsapp"), ("telegram", "Telegram")], max_length=8
+                    ),
+                ),
+                ("outline", models.BooleanField()),
+                ("file", models.BinaryField()),
+                ("media_type", models.CharField(max_length=16)),
+                ("width", models.PositiveIntegerField()),
+                ("height", models.PositiveIntegerField()),
+                ("notes", models.JSONField(default=list, help_text="What was done to fit the target, in sentences.")),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "correction",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="stickers",
+                        to="annotations.correction",
+                    ),
+                ),
+                (
+                    "photo",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="stickers", to="annotations.photo"
+                    ),
+                ),
+                (
+                    "prediction",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="stickers",
+                        to="annotations.prediction",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at', 'id'],
-                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('correction', None), ('correction_version', None)), models.Q(('correction__isnull', False), ('correction_version__isnull', False)), _connector='OR'), name='sticker_names_the_correction_version'), models.UniqueConstraint(fields=('photo', 'prediction', 'correction', 'correction_version', 'target', 'outline'), name='sticker_rendered_once', nulls_distinct=False)],
+                "ordering": ["-created_at", "id"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("correction", None), ("correction_version", None)),
+                            models.Q(("correction__isnull", False), ("correction_version__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="sticker_names_the_correction_version",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("photo", "prediction", "correction", "correction_version", "target", "outline"),
+                        name="sticker_rendered_once",
+                        nulls_distinct=False,
+                    ),
+                ],
             },
         ),
     ]
