@@ -54,6 +54,12 @@ export async function getBytes(url: string, options?: RequestOptions): Promise<A
   return (await send("GET", url, undefined, options)).arrayBuffer();
 }
 
+/** An address of this very host: pagination names the host the server believes it has. */
+export function pathOf(url: string): string {
+  const { pathname, search } = new URL(url, location.origin);
+  return pathname + search;
+}
+
 async function request<Answer>(method: string, url: string, body?: unknown, options?: RequestOptions): Promise<Answer> {
   const response = await send(method, url, body, options);
   return (response.status === 204 ? null : await response.json()) as Answer;

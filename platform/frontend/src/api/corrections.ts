@@ -2,7 +2,7 @@ import { decodePng } from "../editor/png";
 import type { Plane } from "../editor/kernels";
 import type { StrokeNote } from "../editor/stroke";
 import { get, getBytes, post, put } from "./client";
-import type { Correction, Page, Review, ReviewItem } from "./types";
+import type { Correction, Page, Review, ReviewItem, Verdict } from "./types";
 
 export interface Submission {
   id: string;
@@ -31,7 +31,7 @@ export async function readMask(url: string, signal?: AbortSignal): Promise<Plane
 }
 
 /** Corrections waiting for a review, the oldest first. */
-export const listCorrectionsToReview = (url = "/api/v1/queue/review/") => get<Page<ReviewItem>>(url);
+export const listCorrectionsToReview = () => get<Page<ReviewItem>>("/api/v1/queue/review/");
 
-export const reviewCorrection = (correction: Correction, verdict: "approve" | "reject", reason: string) =>
+export const reviewCorrection = (correction: Correction, verdict: Verdict, reason: string) =>
   post<Review>(`/api/v1/corrections/${correction.id}/review/`, { verdict, reason, version: correction.version });

@@ -1,11 +1,11 @@
-import { get, remove, upload } from "./client";
+import { get, pathOf, remove, upload } from "./client";
 import type { DeletedPhoto, Page, Photo } from "./types";
 
-export const listPhotos = (url = "/api/v1/photos/") => get<Page<Photo>>(url);
+export const listPhotos = (url = "/api/v1/photos/") => get<Page<Photo>>(pathOf(url));
 export const readPhoto = (id: string) => get<Photo>(`/api/v1/photos/${id}/`);
 export const deletePhoto = (id: string) => remove<DeletedPhoto>(`/api/v1/photos/${id}/`);
 /** Consented photos nobody has corrected yet, the most uncertain first. */
-export const listPhotosToCorrect = (url = "/api/v1/queue/correct/") => get<Page<Photo>>(url);
+export const listPhotosToCorrect = (url = "/api/v1/queue/correct/") => get<Page<Photo>>(pathOf(url));
 
 /** `id` is made here, so that sending the same photo again answers the same photo. */
 export function sendPhoto(id: string, file: File, onProgress: (share: number) => void, signal?: AbortSignal) {

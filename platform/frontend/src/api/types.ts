@@ -1,17 +1,11 @@
-/** What the HTTP API says, in the shapes of docs/openapi.yaml. */
+/** The API's answers, named. Their fields come from docs/openapi.yaml by `npm run api`. */
+import type { components } from "./schema.gen";
 
-export type Role = "person" | "reviewer" | "operator";
-
-export interface User {
-  username: string;
-  role: Role;
-}
-
-export interface Session {
-  user: User | null;
-  consent: boolean;
-  consent_asked: boolean;
-}
+type Schemas = components["schemas"];
+/** In an answer every field is present. */
+type Answer<Schema> = { -readonly [Field in keyof Schema]-?: Schema[Field] };
+/** The same fields, some of them said more exactly than the document can. */
+type Exact<Schema, Fields> = Omit<Answer<Schema>, keyof Fields> & Fields;
 
 export interface Page<Item> {
   count: number;
@@ -20,138 +14,47 @@ export interface Page<Item> {
   results: Item[];
 }
 
-export interface Prediction {
-  id: string;
-  mask_url: string;
-  weights: string;
-  device: string;
-  uncertainty: number;
-  subject_found: boolean;
-  created_at: string;
-}
+export type Role = "person" | "reviewer" | "operator";
+export type User = Exact<Schemas["Person"], { role: Role }>;
+export type Session = Exact<Schemas["Session"], { user: User | null }>;
 
 export type CorrectionState = "private" | "waiting" | "approved" | "rejected";
-
-export interface Correction {
-  id: string;
-  mask_url: string;
-  version: number;
-  state: CorrectionState;
-  reason: string;
-  created_at: string;
-}
-
-export interface Photo {
-  id: string;
-  name: string;
-  width: number;
-  height: number;
-  image_url: string;
-  consent: boolean;
-  created_at: string;
-  prediction: Prediction | null;
-  correction: Correction | null;
-}
-
+export type Prediction = Answer<Schemas["Prediction"]>;
+export type Correction = Exact<Schemas["Correction"], { state: CorrectionState }>;
+export type Photo = Exact<Schemas["Photo"], { prediction: Prediction | null; correction: Correction | null }>;
+/** `weights_that_saw_it` lists sha256. */
 export interface DeletedPhoto {
   deleted: string;
   weights_that_saw_it: string[];
 }
 
-export type Target = "png" | "whatsapp" | "telegram";
+export type Target = Schemas["TargetEnum"];
+export type Sticker = Exact<Schemas["Sticker"], { notes: string[] }>;
 
-export interface Sticker {
-  id: string;
-  photo: string;
-  file_url: string;
-  target: Target;
-  outline: boolean;
-  width: number;
-  height: number;
-  bytes: number;
-  filename: string;
-  notes: string[];
-}
-
-export interface ReviewItem {
-  correction: Correction;
-  photo: Photo;
-  prediction: Prediction;
-  iou: number;
-  seconds: number;
-}
-
-export interface Review {
-  id: string;
-  verdict: "approve" | "reject";
-  reason: string;
-  reviewer: string;
-  created_at: string;
-}
+export type Verdict = Schemas["VerdictEnum"];
+export type Review = Answer<Schemas["Review"]>;
+export type ReviewItem = Exact<Schemas["ReviewItem"], { photo: Photo; prediction: Prediction; correction: Correction }>;
 
 export interface Readiness {
   status: string;
   weights: string;
-  device: string;
-}
-
-export interface CurrentWeights {
-  sha256: string;
   network: string;
   device: string;
-  metrics: Record<string, number>;
-  dataset_version: number | null;
-  run: string | null;
-  deployed_at: string;
-  deployment: string;
 }
 
+type Figures = Record<string, number | string | null>;
+export type CurrentWeights = Exact<Schemas["CurrentWeights"], { metrics: Figures }>;
+
+/** What a decision rests on; starter weights were deployed without a comparison. */
 export interface Evidence {
-  champion: Record<string, number | string>;
-  challenger: Record<string, number | string>;
-  heldout: number;
-  gain: number;
-  gain_low: number;
+  champion?: Figures;
+  challenger?: Figures;
+  heldout?: number;
+  gain?: number;
+  gain_low?: number;
 }
-
-export interface Decision {
-  id: string;
-  passed: boolean;
-  reason: string;
-  champion: string;
-  challenger: string;
-  evidence: Evidence;
-  created_at: string;
-}
-
-export type RunState = "queued" | "freezing" | "training" | "deciding" | "promoted" | "refused" | "failed";
-
+export type Decision = Exact<Schemas["Decision"], { evidence: Evidence }>;
 export type Curve = [epoch: number, value: number][];
-
-export interface Run {
-  id: string;
-  state: RunState;
-  message: string;
-  network: string;
-  dataset_version: number | null;
-  samples: number | null;
-  heldout: number | null;
-  started_at: string | null;
-  finished_at: string | null;
-  created_at: string;
-  mlflow_run_id: string | null;
-  curves: { train_loss: Curve; val_iou: Curve };
-  decision: Decision | null;
-  weights: string | null;
-}
-
-export interface Deployment {
-  id: string;
-  weights: string;
-  network: string;
-  created_at: string;
-  current: boolean;
-  decision: Decision | null;
-  rollback_of: string | null;
-  by: string;
-}
+export type RunState = Schemas["StateEnum"];
+export type Run = Exact<Schemas["Run"], { curves: { train_loss: Curve; val_iou: Curve }; decision: Decision | null }>;
+export type Deployment = Exact<Schemas["Deployment"], { decision: Decision }>;

@@ -1,7 +1,7 @@
 import { computed, ref, shallowRef } from "vue";
 import { ApiError, sayError } from "../api/client";
 import { listCorrectionsToReview, readMask, reviewCorrection } from "../api/corrections";
-import type { ReviewItem } from "../api/types";
+import type { ReviewItem, Verdict } from "../api/types";
 import { resample, type Plane } from "../editor/kernels";
 import { loadImage } from "../editor/load";
 
@@ -71,7 +71,7 @@ export function useReviewQueue() {
   }
 
   /** True when the decision counts. Someone else's earlier decision moves on as well, but says so in `error`. */
-  async function decide(verdict: "approve" | "reject", reason = ""): Promise<boolean> {
+  async function decide(verdict: Verdict, reason = ""): Promise<boolean> {
     const item = current.value;
     if (!item || busy.value) return false;
     busy.value = true;

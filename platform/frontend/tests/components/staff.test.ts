@@ -101,7 +101,8 @@ describe("rejecting", () => {
 
 describe("evidence", () => {
   const decision: Decision = {
-    id: "d",
+    id: 1,
+    kind: "gate",
     passed: true,
     reason: "Better.",
     champion: "aaaaaaaaaa",
