@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""Sees to the programs that the tests run beside Python: a browser (needed) and nginx (its tests skip without).
+
+    python scripts/provision.py            install what is missing
+    python scripts/provision.py browser    print where the browser is, nothing if there is none
+
+A program on the PATH is taken as it is; else root on Debian or Ubuntu gets the system's package; else the browser
+comes through Playwright.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+MAC_BROWSERS = ("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",)
+PLACES = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"])
+BROWSER_PACKAGES = ("chromium", "fonts-liberation")
+
+
+def browser() -> str | None:
+    """Path of a Chromium, or None."""
+    on_path = (shutil.which(name) for name in BROWSERS)
+    on_mac = (path for path in MAC_BROWSERS if Path(path).exists())
+    return next(filter(None, on_path), None) or next(on_mac, None) or _browser_of_playwright()
+
+
+def nginx() -> str | None:
+    """Path of nginx, or None."""
+    return shutil.which("nginx", path=PLACES)
+
+
+def _browser_of_playwright() -> str | None:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+    return path if Path(path).exists() else None
+
+
+def _apt_install(*packages: str) -> None:
+    """Install packages of Debian or Ubuntu as root, starting no service; elsewhere, or on failure, do nothing."""
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    print(f"Installing {' '.join(packages)} …", flush=True)
+    for command in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
+        subprocess.run(["apt-get", "--quiet=2", *command], env=environment, check=False)
+
+
+def main() -> int:
+    if sys.argv[1:] == ["browser"]:
+        print(browser() or "")
+        return 0
+    if browser() is None:
+        _apt_install(*BROWSER_PACKAGES)
+    if browser() is None:
+        print("Fetching Chromium through Playwright …", flush=True)
+        subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False)
+    if nginx() is None:
+        _apt_install("nginx")
+    print(f"browser: {browser() or 'none'}\nnginx: {nginx() or 'none: its tests will be skipped'}")
+    if browser() is None:
+        print("The end-to-end tests need Chromium: install it, so that `chromium` is on the PATH.", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
