@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from segmentation.weights import LoadedWeights
 
 SUBJECT_THRESHOLD = 0.5
-MAPS_COMPARED = 4
 
 
 class DeviceError(Exception):
@@ -26,7 +25,10 @@ class DeviceError(Exception):
 
 @dataclass(frozen=True)
 class Cut:
-    """What a network says of a photo: `alpha` is H×W uint8 at the photo's size, the other figures are 0..1."""
+    """What a network says of a photo: `alpha` is H×W uint8 at the photo's size, the other figures are 0..1.
+
+    `uncertainty` says how far the network's refined and coarse maps disagree.
+    """
 
     alpha: NDArray[np.uint8]
     uncertainty: float
@@ -88,12 +90,12 @@ class TorchPredictor:
             raise ValueError(f"A photo is H×W×3 uint8, this is {rgb.dtype} of shape {rgb.shape}.")
         x = network_input(rgb, self.size)
         with self.lock:
-            logits = self.module(x.to(self.device, memory_format=torch.channels_last))[:MAPS_COMPARED]
-            probabilities = torch.cat(logits)[:, 0].float().sigmoid().cpu()
-        score = subject_score(probabilities[0])
+            logits = self.module(x.to(self.device, memory_format=torch.channels_last))[:2]
+            refined, coarse = torch.cat(logits)[:, 0].float().sigmoid().cpu()
+        score = subject_score(refined)
         return Cut(
-            alpha=alpha_at(probabilities[0], *rgb.shape[:2]),
-            uncertainty=uncertainty(probabilities),
+            alpha=alpha_at(refined, *rgb.shape[:2]),
+            uncertainty=uncertainty(refined, coarse),
             subject_score=score,
             subject_found=score >= self.threshold,
         )

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 from torch import Tensor
-from torch.nn.functional import max_pool2d
 
-BAND = 7
+CERTAIN_SHARE = 0.01
 SUBJECT_SHARE = 0.02
 
 
-def band(probability: Tensor, width: int = BAND) -> Tensor:
-    """H×W bool: within `width` // 2 pixels of the 0.5 contour of an H×W map of probabilities."""
-    inside = (probability >= 0.5).to(probability.dtype)[None]
-    grown = max_pool2d(inside, width, stride=1, padding=width // 2)
-    shrunk = -max_pool2d(-inside, width, stride=1, padding=width // 2)
-    return (grown != shrunk)[0]
+def uncertainty(refined: Tensor, coarse: Tensor) -> float:
+    """0 (certain) to 1: one minus the soft IoU of two maps of probabilities, H×W each.
 
-
-def uncertainty(probabilities: Tensor) -> float:
-    """0 (the maps agree) to 1: mean over the contour's band of the deviation across M×H×W maps, final first.
-
-    A deviation of probabilities is at most one half, hence the factor two. Without a contour the whole map counts.
+    Two maps agree fully only where both say a clear yes or no, so that soft, wide edges count as disagreement too.
+    One hundredth of the picture is counted as agreed upon: where both find nothing there is nothing to correct.
     """
-    deviation = probabilities.std(0, correction=0) * 2
-    near = band(probabilities[0])
-    return float(deviation[near].mean() if near.any() else deviation.mean())
+    agreed = CERTAIN_SHARE * refined.numel()
+    intersection = (refined * coarse).sum()
+    union = refined.sum() + coarse.sum() - intersection
+    return float(1 - (intersection + agreed) / (union + agreed))
 
 
 def subject_score(probability: Tensor) -> float:

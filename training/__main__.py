@@ -1,31 +1,129 @@
-"""`python -m training starter|fine-tune|evaluate`."""
+"""`python -m training fine-tune|starter|evaluate`: one JSON object a line on standard output.
+
+Exit status 0: done; 2: the data, the base or the settings cannot be used; 1: training could not go on.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from training.config import StarterConfig
+from segmentation.manifest import ManifestError
+from segmentation.networks import NAMES
+from segmentation.predictor import DeviceError, TorchPredictor
+from segmentation.weights import WeightsError, load
+from training.config import Config, ConfigError, FineTuneConfig, StarterConfig
+from training.dataset import DataError
+from training.errors import TrainingError
+from training.evaluate import figures_of, read_any
+from training.events import emit
+
+DEVICES = ("auto", "cpu", "cuda")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m training", description="Trains and judges the networks.")
+    commands = top.add_subparsers(dest="command", required=True)
+
+    tune = commands.add_parser("fine-tune", help="fine-tune a set of weights on a dataset folder")
+    tune.add_argument("--data", type=Path, required=True, help="dataset folder with manifest.jsonl")
+    tune.add_argument("--base", type=Path, required=True, help="folder of the weights to start from")
+    tune.add_argument("--out", type=Path, required=True, help="folder of the run")
+    tune.add_argument("--network", choices=NAMES, default="basnet-small")
+    tune.add_argument("--replay", type=Path, help="images/ masks/ folder to mix in, so that nothing is unlearnt")
+    tune.add_argument("--device", choices=DEVICES, default="auto")
+    tune.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    tune.add_argument("--tracking-uri", help="MLflow server, database or folder")
+    tune.add_argument("--experiment", default="stickersnap")
+    tune.add_argument("--tag", action="append", default=[], metavar="KEY=VALUE")
+    settings(tune, FineTuneConfig())
+
     starter = commands.add_parser("starter", help="train basnet-small from its pretrained encoder")
-    starter.add_argument("--data", type=Path, required=True)
-    starter.add_argument("--evaluate", type=Path)
+    starter.add_argument("--data", type=Path, required=True, help="images/ masks/ folder")
+    starter.add_argument("--evaluate", type=Path, help="images/ masks/ folder for the figures at the end")
     starter.add_argument("--encoder", type=Path, default=Path("../shared/weights/encoder_mobilenetv2_050.npz"))
     starter.add_argument("--out", type=Path, required=True)
-    starter.add_argument("--minutes", type=float, default=60)
-    starter.add_argument("--seed", type=int, default=0)
     starter.add_argument("--resume", action="store_true")
-    args = parser.parse_args()
+    settings(starter, StarterConfig())
+
+    judge = commands.add_parser("evaluate", help="figures of a set of weights")
+    judge.add_argument("--weights", required=True, help="folder, .pth file or 'starter'")
+    judge.add_argument("--data", type=Path, required=True, help="dataset folder (its held-out part) or images/ masks/")
+    judge.add_argument("--device", choices=DEVICES, default="auto")
+    return top
+
+
+def settings(command: argparse.ArgumentParser, config: Config) -> None:
+    """An option for every number of the settings."""
+    for name, default in config.as_dict().items():
+        if isinstance(default, int | float) and not isinstance(default, bool):
+            option = f"--{name.replace('_', '-')}"
+            command.add_argument(option, type=type(default), default=default, help=f"default {default}")
+
+
+def chosen(args: argparse.Namespace, config: Config) -> dict[str, Any]:
+    return {name: getattr(args, name) for name in config.as_dict() if hasattr(args, name)}
+
+
+def tags(pairs: Sequence[str]) -> dict[str, str]:
+    wrong = [pair for pair in pairs if "=" not in pair]
+    if wrong:
+        raise ConfigError(f"--tag {wrong[0]} is not KEY=VALUE.")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def fine_tune(args: argparse.Namespace) -> None:
+    from training.train import Task, run
+
+    task = Task(
+        data=args.data,
+        base=args.base,
+        out=args.out,
+        network=args.network,
+        device=args.device,
+        replay=args.replay,
+        resume=args.resume,
+        tracking_uri=args.tracking_uri,
+        experiment=args.experiment,
+        tags=tags(args.tag),
+    )
+    run(task, FineTuneConfig.of(chosen(args, FineTuneConfig())))
+
+
+def starter(args: argparse.Namespace) -> None:
     from training.starter import run
 
-    config = StarterConfig.of({"minutes": args.minutes, "seed": args.seed})
-    run(args.data, args.evaluate, args.out, args.encoder, config, args.resume)
+    run(args.data, args.evaluate, args.out, args.encoder, StarterConfig.of(chosen(args, StarterConfig())), args.resume)
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    predictor = TorchPredictor(load(args.weights), args.device)
+    pairs = list(read_any(args.data))
+    if not pairs:
+        raise DataError(f"{args.data} has no held-out pictures: there is nothing to judge by.")
+    print(json.dumps({"weights": predictor.weights, "images": len(pairs), **figures_of(predictor, pairs)}))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(arguments)
+    command = {"fine-tune": fine_tune, "starter": starter, "evaluate": evaluate}[args.command]
+    try:
+        command(args)
+    except (DataError, ManifestError, WeightsError, ConfigError, DeviceError) as error:
+        return fail(error, 2)
+    except TrainingError as error:
+        return fail(error, 1)
     return 0
+
+
+def fail(error: Exception, status: int) -> int:
+    emit("error", message=str(error))
+    print(error, file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ class Config:
     weight_decay: float = 1e-2
     warmup: float = 0.03
     ema: float = 0.999
-    threads: int = 1
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> Self:
@@ -34,6 +33,31 @@ class Config:
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class FineTuneConfig(Config):
+    """Fine-tuning of a base on a dataset folder; `threads` 0 means as many as there are idle cores."""
+
+    batch: int = 8
+    minutes: float = 30.0
+    rate: float = 1e-4
+    warmup: float = 0.1
+    ema: float = 0.98
+    epochs: int = 20
+    size: int = 256
+    least_steps: int = 4
+    threads: int = 0
+    replay_share: float = 0.5
+    validation_share: float = 0.1
+    validation_from: int = 40
+    patience: int = 5
+
+    def __post_init__(self) -> None:
+        """ConfigError for a value that makes no run."""
+        for name in ("batch", "epochs", "minutes", "rate", "size"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}: it must be over 0.")
 
 
 def source_weights() -> dict[str, float]:
@@ -65,4 +89,5 @@ class StarterConfig(Config):
     export_minutes: float = 5.0
     bfloat16: bool = True
     processes: int = 2
+    threads: int = 1
     sources: dict[str, float] = field(default_factory=source_weights)

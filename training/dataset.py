@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from segmentation import manifest
+
 Picture = NDArray[np.uint8]
 LONGER_SIDE = 288
 
@@ -62,6 +64,14 @@ def plain_folder(folder: Path, longer_side: int | None = LONGER_SIDE) -> Iterato
         rgb, mask = read_pair(path, masks[path.stem], longer_side)
         source = path.stem.split("__")[0] if "__" in path.stem else folder.name
         yield Pair(path.stem, source, path.stem, rgb, mask)
+
+
+def manifest_folder(folder: Path, longer_side: int | None, split: manifest.Split) -> Iterator[Pair]:
+    """The pairs of one split of a dataset folder, each named by its picture's sha256. Check the folder before."""
+    for sample in manifest.read(folder):
+        if sample.split == split:
+            rgb, mask = read_pair(folder / sample.image, folder / sample.mask, longer_side)
+            yield Pair(sample.image_sha256, sample.source, sample.group, rgb, mask, sample.weight)
 
 
 def validation_split(pairs: Iterable[Pair], largest: int = 48) -> tuple[list[Pair], list[Pair]]:

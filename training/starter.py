@@ -3,94 +3,33 @@
 from __future__ import annotations
 
 import math
-import queue
-import threading
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as multiprocessing
-from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
+from torch.multiprocessing.spawn import spawn
 
+from segmentation import weights
 from segmentation.basnet_small import BASNetSmall
-from segmentation.transforms import alpha_at, network_input, normalise
-from training import augment, checkpoint
+from segmentation.predictor import TorchPredictor
+from segmentation.transforms import channels_last, normalise
+from training import checkpoint, starter_card
+from training.calibrate import calibrate
 from training.config import StarterConfig
 from training.dataset import Pair, plain_folder, validation_split
 from training.encoder import load_pretrained
+from training.errors import TrainingError
+from training.evaluate import figures_of
 from training.events import emit
 from training.losses import deep_supervision
-from training.metrics import Figures
+from training.sampler import Prefetch, Sampler
+from training.schedule import rate_factor
 
-
-class Sampler:
-    """Draws training batches; an example depends on the seed, the step and its place in the batch alone.
-
-    Of `of` processes the one of rank `rank` draws its share of every batch.
-    """
-
-    def __init__(
-        self, pairs: Sequence[Pair], weights: dict[str, float], seed: int, batch: int, rank: int = 0, of: int = 1
-    ) -> None:
-        by_source: dict[str, list[Pair]] = defaultdict(list)
-        for pair in pairs:
-            by_source[pair.source].append(pair)
-        self.pairs, self.by_source = pairs, by_source
-        self.sources = sorted(by_source)
-        shares = np.array([weights.get(s, 1 / len(by_source)) for s in self.sources])
-        self.shares = shares / shares.sum()
-        self.seed, self.places = seed, range(rank, batch, of)
-
-    def step(self, step: int, size: int) -> tuple[Tensor, Tensor]:
-        """N×size×size×3 and N×size×size uint8."""
-        images, masks = [], []
-        for i in self.places:
-            random = np.random.default_rng([self.seed, step, i])
-            members = self.by_source[self.sources[int(random.choice(len(self.sources), p=self.shares))]]
-            image, mask = augment.example(random, members[int(random.integers(len(members)))], self.pairs, size)
-            images.append(image)
-            masks.append(mask)
-        return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(masks))
-
-
-class Prefetch:
-    """Prepares the batches of the next steps in one thread beside the training."""
-
-    def __init__(self, sampler: Sampler, start: int, size: int, depth: int = 4) -> None:
-        self.sampler, self.size = sampler, size
-        self.ready: queue.Queue[tuple[Tensor, Tensor]] = queue.Queue(depth)
-        self.stopped = threading.Event()
-        self.thread = threading.Thread(target=self.fill, args=(start,), daemon=True)
-        self.thread.start()
-
-    def fill(self, step: int) -> None:
-        while not self.stopped.is_set():
-            batch = self.sampler.step(step, self.size)
-            step += 1
-            while not self.stopped.is_set():
-                try:
-                    self.ready.put(batch, timeout=0.5)
-                    break
-                except queue.Full:
-                    continue
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        while True:
-            yield self.ready.get()
-
-
-def schedule(progress: float, warmup: float) -> float:
-    """Factor of the learning rate at a share 0..1 of the budget: linear warmup, then a cosine to nearly nothing."""
-    if progress < warmup:
-        return max(progress / warmup, 0.02)
-    share = min(1.0, (progress - warmup) / (1 - warmup))
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))
+NETWORK = "basnet-small"
 
 
 class Starter:
@@ -99,7 +38,7 @@ class Starter:
     def __init__(self, config: StarterConfig, out: Path) -> None:
         self.config, self.out = config, out
         torch.manual_seed(config.seed)
-        self.network = BASNetSmall().to(memory_format=torch.channels_last)
+        self.network = channels_last(BASNetSmall())
         frozen = [self.network.encoder.stem, *self.network.encoder.blocks[: config.frozen_blocks]]
         for module in frozen:
             module.requires_grad_(False)
@@ -163,7 +102,7 @@ class Starter:
             offset += gradient.numel()
 
     def learn(self, images: Tensor, masks: Tensor, began: float) -> float:
-        factor = self.config.rate * schedule(self.progress, self.config.warmup)
+        factor = self.config.rate * rate_factor(self.progress, self.config.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = factor * group["scale"]
         x = normalise(images).contiguous(memory_format=torch.channels_last)
@@ -172,42 +111,55 @@ class Starter:
             maps = self.network.maps(x)
         loss = deep_supervision(maps, target)
         self.optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self.agree(time.monotonic() - began)
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         if not math.isfinite(float(norm)):
-            raise FloatingPointError(f"The loss is not finite at step {self.step}: resume with a smaller --rate.")
+            raise TrainingError(f"The loss is not finite at step {self.step}: resume with a smaller --rate.")
         self.optimizer.step()
         self.average.update(self.network)
         self.step += 1
         return float(loss.detach())
 
 
-@torch.inference_mode()
-def evaluate(network: BASNetSmall, pairs: Sequence[Pair], size: int) -> dict[str, dict[str, float]]:
-    """Figures over all pairs ("all") and for each source, masks compared at the pictures' sizes."""
-    figures: dict[str, Figures] = defaultdict(Figures)
-    for pair in pairs:
-        probability = network.maps(network_input(pair.rgb, size))[0].sigmoid()[0, 0]
-        alpha = alpha_at(probability, *pair.mask.shape)
-        figures["all"].add(alpha, pair.mask)
-        figures[pair.source].add(alpha, pair.mask)
-    return {source: figure.summary() for source, figure in figures.items()}
+def loaded(network: nn.Module, sha256: str = "") -> weights.LoadedWeights:
+    return weights.LoadedWeights(network, sha256, {"network": NETWORK}, Path())
 
 
 def export(starter: Starter, validation: Sequence[Pair]) -> None:
-    """The averaged weights so far, with their validation figures."""
+    """The averaged weights so far with their validation figures, and a checkpoint."""
     network = starter.averaged()
-    figures = evaluate(network, validation, starter.config.final_size)
-    emit("evaluate", step=starter.step, minutes=starter.elapsed / 60, **figures["all"], sources={
-        source: round(values["max_f_beta"], 3) for source, values in figures.items() if source != "all"
-    })  # fmt: skip
-    folder = starter.out / "weights"
-    folder.mkdir(parents=True, exist_ok=True)
-    aside = folder / "weights.writing"
-    save_file({k: v.half() if v.is_floating_point() else v for k, v in network.state_dict().items()}, aside)
-    aside.replace(folder / "weights.safetensors")
+    predictor = TorchPredictor(loaded(network), "cpu")
+    figures = figures_of(predictor, validation)
+    emit("evaluate", step=starter.step, minutes=starter.elapsed / 60, **figures)
+    card = {"network": NETWORK, "size": starter.config.final_size, "validation": figures}
+    weights.save(starter.out / "weights", network, card, half=True)
     starter.save()
+
+
+def conclude(starter: Starter, validation: Sequence[Pair], evaluation: Path | None) -> dict[str, Any]:
+    """The final weights with their whole card: calibration, figures, data, licences. Answers the card."""
+    network, folder = starter.averaged(), starter.out / "weights"
+    base = {"network": NETWORK, "size": starter.config.final_size}
+    weights.save(folder, network, base, half=True)
+    predictor = TorchPredictor(weights.load(folder), "cpu")  # judged as stored, in 16 bits
+    card: dict[str, Any] = {
+        **base,
+        **calibrate(predictor, validation),
+        "figures": {"validation": {"pictures": len(validation), **figures_of(predictor, validation)}},
+        **starter_card.PROVENANCE,
+        "run": {
+            "steps": starter.step,
+            "pictures_seen": starter.step * starter.config.batch,
+            "minutes": round(starter.elapsed / 60, 1),
+            "config": starter.config.as_dict(),
+        },
+    }
+    if evaluation:
+        pairs = list(plain_folder(evaluation, longer_side=None))
+        card["figures"][evaluation.name] = {"pictures": len(pairs), **figures_of(predictor, pairs)}
+    weights.save(folder, network, card, half=True)
+    return weights.read_card(folder)
 
 
 def train(starter: Starter, training: Sequence[Pair], validation: Sequence[Pair], rank: int) -> None:
@@ -254,12 +206,9 @@ def work(rank: int, data: Path, evaluation: Path | None, out: Path, encoder: Pat
     if rank > 0:
         return
     torch.set_num_threads(config.threads * config.processes)
-    export(starter, validation)
-    figures = None
-    if evaluation:
-        pairs = plain_folder(evaluation, longer_side=None)
-        figures = evaluate(starter.averaged(), list(pairs), config.final_size)["all"]
-    emit("done", step=starter.step, figures=figures)
+    starter.save()
+    card = conclude(starter, validation, evaluation)
+    emit("done", step=starter.step, weights=card["sha256"], figures=card["figures"])
 
 
 def run(data: Path, evaluation: Path | None, out: Path, encoder: Path, config: StarterConfig, resume: bool) -> None:
@@ -276,4 +225,4 @@ def run(data: Path, evaluation: Path | None, out: Path, encoder: Path, config: S
     if config.processes == 1:
         work(0, *arguments)
     else:
-        multiprocessing.spawn(work, arguments, nprocs=config.processes)
+        spawn(work, arguments, nprocs=config.processes)  # type: ignore[no-untyped-call]
