@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Sees to the programs that the tests run beside Python: a browser (needed) and nginx (its tests skip without).
+"""Sees to the programs that the tests run beside Python: a browser, which they need, and some whose tests skip else.
 
     python scripts/provision.py            install what is missing
     python scripts/provision.py browser    print where the browser is, nothing if there is none
@@ -18,6 +18,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 MAC_BROWSERS = ("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",)
 PLACES = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"])
 BROWSER_PACKAGES = ("chromium", "fonts-liberation")
+OPTIONAL = ("nginx", "certbot", "pebble")  # programs, and the names of their packages
 
 
 def browser() -> str | None:
@@ -27,9 +28,9 @@ def browser() -> str | None:
     return next(filter(None, on_path), None) or next(on_mac, None) or _browser_of_playwright()
 
 
-def nginx() -> str | None:
-    """Path of nginx, or None."""
-    return shutil.which("nginx", path=PLACES)
+def place(program: str) -> str | None:
+    """Path of a program, also of one that only root's PATH holds; or None."""
+    return shutil.which(program, path=PLACES)
 
 
 def _browser_of_playwright() -> str | None:
@@ -59,9 +60,11 @@ def main() -> int:
     if browser() is None:
         print("Fetching Chromium through Playwright …", flush=True)
         subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False)
-    if nginx() is None:
-        _apt_install("nginx")
-    print(f"browser: {browser() or 'none'}\nnginx: {nginx() or 'none: its tests will be skipped'}")
+    if missing := [program for program in OPTIONAL if place(program) is None]:
+        _apt_install(*missing)
+    print(f"browser: {browser() or 'none'}")
+    for program in OPTIONAL:
+        print(f"{program}: {place(program) or 'none: its tests will be skipped'}")
     if browser() is None:
         print("The end-to-end tests need Chromium: install it, so that `chromium` is on the PATH.", file=sys.stderr)
         return 1
