@@ -87,8 +87,7 @@ class CorrectionAdmin(ReadOnlyAdmin):
     actions = ["approve", "reject"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Correction]:
-        consented = super().get_queryset(request).filter(photo__consented_at__isnull=False)
-        return consented.select_related("photo").prefetch_related("reviews")
+        return selectors.corrections().filter(photo__consented_at__isnull=False)
 
     def has_review_permission(self, request: HttpRequest) -> bool:
         return bool(getattr(request.user, "is_reviewer", False))

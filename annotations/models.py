@@ -91,6 +91,7 @@ class Correction(models.Model):
     author = models.UUIDField(db_index=True)
     mask = models.BinaryField(help_text="8-bit greyscale PNG at the photo's size; 255 is foreground.")
     mask_sha256 = models.CharField(max_length=64)
+    iou = models.FloatField(help_text="With the prediction it started from, 0 to 1.")
     strokes = models.JSONField(default=list, blank=True)
     seconds = models.FloatField(default=0, help_text="Time the person spent in the editor.")
     version = models.PositiveIntegerField(default=1)
@@ -104,6 +105,7 @@ class Correction(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(version__gte=1), name="correction_version_from_1"),
             models.CheckConstraint(condition=Q(seconds__gte=0), name="correction_seconds_not_negative"),
+            models.CheckConstraint(condition=Q(iou__gte=0, iou__lte=1), name="correction_iou_0_1"),
         ]
 
     def __str__(self) -> str:

@@ -7,9 +7,14 @@ from django.db.models import F, OuterRef, Prefetch, QuerySet, Subquery
 
 from annotations.exceptions import NotFound
 from annotations.models import APPROVED, Correction, Photo, Prediction
-from segmentation import mask as masks
 
 STATES = {"approve": "approved", "reject": "rejected"}
+
+
+def corrections() -> QuerySet[Correction]:
+    """Corrections, each with its photo and the prediction it started from, and none of their bytes."""
+    labelled = Correction.objects.select_related("photo", "prediction").prefetch_related("reviews")
+    return labelled.defer(*Correction.HEAVY, "photo__image", "prediction__mask")
 
 
 def photo_uploaded(photo_id: uuid.UUID | None) -> Photo | None:
@@ -45,7 +50,8 @@ def may_see(photo: Photo, owner: uuid.UUID, user: Any) -> bool:
 
 def prediction_get(prediction_id: uuid.UUID, owner: uuid.UUID, user: Any) -> Prediction:
     """A prediction of a photo that may be seen. Raises NotFound."""
-    prediction = Prediction.objects.select_related("photo").filter(id=prediction_id).first()
+    predictions = Prediction.objects.select_related("photo").defer("mask", "photo__image")
+    prediction = predictions.filter(id=prediction_id).first()
     if prediction is None or not may_see(prediction.photo, owner, user):
         raise NotFound
     return prediction
@@ -61,7 +67,7 @@ def prediction_of(photo: Photo, prediction_id: uuid.UUID) -> Prediction:
 
 def correction_get(correction_id: uuid.UUID, owner: uuid.UUID, user: Any) -> Correction:
     """A correction that its author made, or of a photo that may be seen. Raises NotFound."""
-    correction = Correction.objects.select_related("photo").filter(id=correction_id).first()
+    correction = corrections().filter(id=correction_id).first()
     if correction is None or not (correction.author == owner or may_see(correction.photo, owner, user)):
         raise NotFound
     return correction
@@ -88,18 +94,14 @@ def queue_correct(author: uuid.UUID) -> QuerySet[Photo]:
 
 def queue_review() -> QuerySet[Correction]:
     """Corrections of consented photos whose present version nobody has reviewed, oldest first."""
-    waiting = Correction.objects.filter(photo__consented_at__isnull=False)
+    waiting = corrections().filter(photo__consented_at__isnull=False)
     reviewed = Correction.objects.filter(reviews__version=F("version")).values("id")
-    return waiting.exclude(id__in=reviewed).select_related("photo", "prediction").order_by("updated_at", "id")
+    return waiting.exclude(id__in=reviewed).order_by("updated_at", "id")
 
 
 def corrections_approved() -> QuerySet[Correction]:
     """Corrections whose present version is approved and whose photo may be learned from."""
-    return (
-        Correction.objects.filter(APPROVED, photo__consented_at__isnull=False)
-        .select_related("photo", "prediction")
-        .order_by("created_at", "id")
-    )
+    return corrections().filter(APPROVED, photo__consented_at__isnull=False).order_by("created_at", "id")
 
 
 def correction_state(correction: Correction) -> tuple[str, str]:
@@ -112,13 +114,6 @@ def correction_state(correction: Correction) -> tuple[str, str]:
     return "waiting", ""
 
 
-def correction_iou(correction: Correction) -> float:
-    """Intersection over union, 0 to 1, of a correction with the prediction it started from."""
-    return masks.iou(
-        masks.decode_png(bytes(correction.mask)), masks.decode_png(bytes(correction.prediction.mask), empty=True)
-    )
-
-
 def _with_labels(photos: QuerySet[Photo], author: uuid.UUID) -> QuerySet[Photo]:
-    mine = Correction.objects.filter(author=author).select_related("photo").prefetch_related("reviews")
+    mine = corrections().filter(author=author)
     return photos.prefetch_related("predictions", Prefetch("corrections", queryset=mine))

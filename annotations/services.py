@@ -163,6 +163,7 @@ def correction_submit(
         "prediction": prediction,
         "mask": mask,
         "mask_sha256": hashlib.sha256(mask).hexdigest(),
+        "iou": masks.iou(alpha, masks.decode_png(bytes(prediction.mask), empty=True)),
         "strokes": submission.strokes,
         "seconds": submission.seconds,
     }
@@ -206,7 +207,7 @@ def correction_reject(*, correction: Correction, version: int, reviewer: Any, re
 
 @transaction.atomic
 def _review(correction: Correction, version: int, reviewer: Any, verdict: Review.Verdict, reason: str) -> Review:
-    locked = Correction.objects.select_for_update(of=("self",)).select_related("photo").filter(id=correction.id).first()
+    locked = selectors.corrections().select_for_update(of=("self",)).filter(id=correction.id).first()
     if locked is None:
         raise NotFound
     if locked.photo.consented_at is None:

@@ -147,8 +147,5 @@ class ReviewItemSerializer(serializers.Serializer):
     correction = CorrectionSerializer(source="*")
     photo = PhotoSerializer()
     prediction = PredictionSerializer()
-    iou = serializers.SerializerMethodField()
+    iou = serializers.FloatField(help_text="Of the two masks, 0 to 1.")
     seconds = serializers.FloatField()
-
-    def get_iou(self, correction: Correction) -> float:
-        return selectors.correction_iou(correction)

@@ -123,7 +123,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["stickersnap.api.throttles.PersonThrottle"],
     "EXCEPTION_HANDLER": "stickersnap.api.errors.exception_handler",
-    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "NUM_PROXIES": 1 if HTTPS else 0,  # whose word about the client's address counts
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "StickerSnap",

@@ -12,7 +12,7 @@ from stickersnap.stickers.models import Sticker
 
 def sticker_get(sticker_id: uuid.UUID, owner: uuid.UUID, user: Any) -> Sticker:
     """A sticker of a photo that may be seen. Raises annotations.exceptions.NotFound."""
-    sticker = Sticker.objects.select_related("photo").filter(id=sticker_id).first()
+    sticker = Sticker.objects.select_related("photo").defer("file", "photo__image").filter(id=sticker_id).first()
     if sticker is None or not may_see(sticker.photo, owner, user):
         raise NotFound
     return sticker

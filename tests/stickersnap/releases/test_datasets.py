@@ -61,6 +61,7 @@ def approve(people, as_png, disc):
             author=photo.owner,
             mask=alpha,
             mask_sha256=hashlib.sha256(alpha).hexdigest(),
+            iou=0.5,
         )
         if verdict:
             Review.objects.create(
