@@ -37,9 +37,7 @@ def test_logging_in_and_out(people):
     client = Client(enforce_csrf_checks=True)
     assert login(client).json()["user"] == {"username": "alice", "role": "person"}
     token = client.get("/api/v1/session/").cookies["csrftoken"].value
-    out = client.post(
-        "/api/v1/session/logout/", {}, content_type="application/json", headers={"X-CSRFToken": token}
-    )
+    out = client.post("/api/v1/session/logout/", {}, content_type="application/json", headers={"X-CSRFToken": token})
     assert out.json()["user"] is None
 
 

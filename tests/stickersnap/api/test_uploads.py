@@ -80,10 +80,7 @@ def test_a_body_that_declares_too_much_is_refused_before_it_is_read(client):
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "CMYK", "I;16", "RGBA", "1"])
 def test_every_ordinary_kind_of_picture_works(client, cat, mode):
     image = Image.fromarray(cat)
-    if mode == "I;16":
-        image = Image.fromarray((cat[..., 0].astype("uint16") * 257))
-    else:
-        image = image.convert(mode)
+    image = Image.fromarray(cat[..., 0].astype("uint16") * 257) if mode == "I;16" else image.convert(mode)
     out = io.BytesIO()
     image.save(out, "JPEG" if mode == "CMYK" else "PNG")
     answer = client.post("/api/v1/photos/", {"image": SimpleUploadedFile("photo", out.getvalue())})
