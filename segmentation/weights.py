@@ -85,9 +85,10 @@ def find(where: str | Path, store: Path | None) -> Path:
         return path
     if re.fullmatch("[0-9a-f]{8,64}", str(where)):
         candidates = [*(store.glob(f"{where}*") if store else []), starter_folder()]
-        found = [c for c in candidates if (c / CARD).exists() and read_card(c).get("sha256", "").startswith(str(where))]
-        if len(found) == 1:
-            return found[0]
+        found = {read_card(c).get("sha256", ""): c for c in candidates if (c / CARD).exists()}
+        matching = [c for sha256, c in found.items() if sha256.startswith(str(where))]
+        if len(matching) == 1:
+            return matching[0]
     raise WeightsError(f"There are no weights {str(where)!r}: give a folder, a file, a sha256 or {STARTER!r}.")
 
 

@@ -1,0 +1,135 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from segmentation import golden, networks, weights
+from segmentation.predictor import TorchPredictor
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(weights.starter_folder(), tmp_path / "copy"))
+
+
+def test_the_starter_is_small_and_named_by_its_digest() -> None:
+    loaded = weights.load("starter")
+    path = weights.starter_folder() / weights.WEIGHTS
+    assert path.stat().st_size <= 6 * 1024 * 1024
+    assert loaded.sha256 == weights.digest(path) == loaded.card["sha256"]
+    assert loaded.card["network"] == "basnet-small"
+    assert all(p.dtype == torch.float32 for p in loaded.network.parameters())
+    assert not loaded.network.training
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    network = networks.build("basnet-small").eval()
+    sha256 = weights.save(tmp_path / "new", network, {"network": "basnet-small", "note": "fresh"})
+    loaded = weights.load(tmp_path / "new")
+    assert loaded.sha256 == sha256
+    assert loaded.card["note"] == "fresh"
+    assert len(loaded.card["golden"]) == len(golden.pictures())
+    for key, value in network.state_dict().items():
+        assert torch.equal(loaded.network.state_dict()[key], value)
+    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["card.json", "weights.safetensors"]
+
+
+def test_a_name_finds_weights_in_the_store(folder: Path, tmp_path: Path) -> None:
+    sha256 = weights.read_card(folder)["sha256"]
+    store = tmp_path / "store"
+    store.mkdir()
+    folder.rename(store / sha256)
+    assert weights.load(sha256[:12], store).sha256 == sha256
+    with pytest.raises(weights.WeightsError, match="no weights"):
+        weights.load("0" * 64, store)
+
+
+def rewrite(folder: Path, state: dict[str, torch.Tensor]) -> None:
+    save_file(state, folder / weights.WEIGHTS)
+    card = json.loads((folder / weights.CARD).read_text())
+    card["sha256"] = weights.digest(folder / weights.WEIGHTS)
+    (folder / weights.CARD).write_text(json.dumps(card))
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    (lambda state: state.pop("encoder.stem.bias"), "1 entries are missing"),
+    (lambda state: state.update(extra=torch.ones(1)), "1 surplus"),
+    (lambda state: state.update({"encoder.stem.bias": torch.ones(5)}), "has the shape"),
+    (lambda state: state["encoder.stem.bias"].fill_(float("nan")), "not finite"),
+])  # fmt: skip
+def test_a_state_that_does_not_fit_is_refused(folder: Path, change: object, words: str) -> None:
+    state = load_file(folder / weights.WEIGHTS)
+    change(state)
+    rewrite(folder, state)
+    with pytest.raises(weights.WeightsError, match=words):
+        weights.load(folder)
+
+
+def test_other_bytes_than_the_card_says_are_refused(folder: Path) -> None:
+    path = folder / weights.WEIGHTS
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(weights.WeightsError, match="fetch"):
+        weights.load(folder)
+
+
+def test_a_missing_or_strange_card_is_refused(folder: Path) -> None:
+    (folder / weights.CARD).write_text('{"network": "other"}')
+    with pytest.raises(weights.WeightsError, match="no known network"):
+        weights.load(folder)
+    (folder / weights.CARD).unlink()
+    with pytest.raises(weights.WeightsError, match="cannot be read"):
+        weights.load(folder)
+
+
+def test_a_web_page_or_a_pickle_is_no_pth(tmp_path: Path) -> None:
+    page, code = tmp_path / "page.pth", tmp_path / "code.pth"
+    page.write_text("<!DOCTYPE html><html>Too many requests</html>")
+    with pytest.raises(weights.WeightsError, match="web page"):
+        weights.load(page)
+    torch.save({"x": Path("/")}, code)
+    with pytest.raises(weights.WeightsError, match="not a file of tensors"):
+        weights.load(code)
+
+
+def test_a_pth_of_tensors_is_loaded(tmp_path: Path) -> None:
+    network = networks.build("basnet-small")
+    torch.save(network.state_dict(), tmp_path / "small.pth")
+    loaded = weights.load(tmp_path / "small.pth")
+    assert loaded.card["network"] == "basnet-small"
+    assert torch.equal(loaded.network.state_dict()["bridge.whole.bias"], network.bridge.whole.bias)
+
+
+def test_spoilt_weights_are_not_saved(tmp_path: Path) -> None:
+    network = networks.build("basnet-small")
+    with torch.no_grad():
+        network.bridge.whole.bias[0] = float("inf")
+    with pytest.raises(weights.WeightsError, match="not saved"):
+        weights.save(tmp_path / "spoilt", network, {"network": "basnet-small"})
+    assert not (tmp_path / "spoilt").exists()
+
+
+def test_the_starter_passes_its_self_test() -> None:
+    predictor = TorchPredictor(weights.load("starter"), "cpu")
+    golden.self_test(predictor)
+    assert golden.golden_answers(predictor) == golden.golden_answers(predictor)
+
+
+def test_weights_that_answer_differently_fail_the_self_test() -> None:
+    loaded = weights.load("starter")
+    with torch.no_grad():
+        for parameter in loaded.network.parameters():
+            parameter.mul_(0.9)
+    with pytest.raises(golden.GoldenError, match="differently"):
+        golden.self_test(TorchPredictor(loaded, "cpu"))
+
+
+def test_a_card_of_other_weights_fails_the_self_test() -> None:
+    loaded = weights.load("starter")
+    for card in ({**loaded.card, "sha256": "0" * 64}, {**loaded.card, "golden": []}):
+        other = weights.LoadedWeights(loaded.network, loaded.sha256, card, loaded.folder)
+        with pytest.raises(golden.GoldenError):
+            golden.self_test(TorchPredictor(other, "cpu"))
