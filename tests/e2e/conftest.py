@@ -1,0 +1,328 @@
+"""The real service and a real browser: `manage.py up` with its own PostgreSQL, and Chromium driven by Playwright.
+
+The browser lives as long as one module: Playwright's event loop must be gone before tests that use the ORM run.
+"""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+SCREENSHOTS = Path(__file__).parent / "screenshots"
+PASSWORD = "long-enough-for-olga"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE = 60  # seconds for something that happens by itself
+
+
+class Stack:
+    """The service, started and stopped as a person does it.
+
+    Attributes:
+        url: where it answers, as `http://localhost:PORT`.
+        state: its state folder.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.port = _free_port()
+        self.url = f"http://localhost:{self.port}"
+        self.terminal = state / "terminal.txt"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        settings = {"STICKERSNAP_STATE": str(self.state), "STICKERSNAP_UPLOADS_PER_MINUTE": "100000"}
+        return {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | settings
+
+    @property
+    def printed(self) -> str:
+        """What the last `manage.py up` wrote to its terminal."""
+        return self.terminal.read_text()
+
+    def ensure(self) -> None:
+        """Have it running and ready, whatever a test did to it before."""
+        if self.process is None or self.process.poll() is not None:
+            self.start()
+        self.wait_until_ready()
+
+    def start(self) -> None:
+        with self.terminal.open("wb") as terminal:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "up", "--port", str(self.port)],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=terminal,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.wait_for(lambda: "stop      Ctrl-C" in self.printed, seconds=300)
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        """Ctrl-C; answers the exit status."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(timeout=120)
+
+    def wait_until_ready(self) -> None:
+        import requests
+
+        def ready() -> bool:
+            with contextlib.suppress(requests.RequestException):
+                return requests.get(f"{self.url}/readyz", timeout=30).ok
+            return False
+
+        self.wait_for(ready)
+
+    def wait_for(self, condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, f"it did not happen; the terminal says:\n{self.printed}"
+            assert self.process is None or self.process.poll() is None, f"the service ended:\n{self.printed}"
+            time.sleep(0.1)
+
+    def manage(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run another management command beside the service, which it finds by itself."""
+        command = [sys.executable, "manage.py", *arguments]
+        environment = self.environment | settings
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    def pids(self) -> dict[str, int]:
+        """Process ids of `web`, `worker` and `postgres`, as the service itself noted them."""
+        web, worker = (pid for pid, _ in json.loads((self.state / "up.json").read_text())["children"])
+        postgres = int((self.state / "postgres" / "postmaster.pid").read_text().split()[0])
+        return {"web": web, "worker": worker, "postgres": postgres}
+
+    def processes(self) -> list[psutil.Process]:
+        """`manage.py up`, everything it started, and the postmaster with its backends."""
+        assert self.process is not None
+        roots = [psutil.Process(self.process.pid), psutil.Process(self.pids()["postgres"])]
+        return [process for root in roots for process in (root, *root.children(recursive=True))]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def only_stack() -> Iterator[Stack]:
+    if not (ROOT / "platform" / "frontend" / "dist" / "index.html").is_file():
+        pytest.fail("The page is not built: run `make frontend`.")
+    with tempfile.TemporaryDirectory(prefix="stickersnap-e2e-", ignore_cleanup_errors=True) as folder:
+        state = Path(folder).resolve()
+        state.chmod(0o711)
+        stack = Stack(state)
+        yield stack
+        if stack.process is not None and stack.process.poll() is None:
+            stack.stop()
+
+
+@pytest.fixture
+def stack(only_stack: Stack) -> Stack:
+    """The service, running and ready."""
+    only_stack.ensure()
+    return only_stack
+
+
+@pytest.fixture(scope="module")
+def playwright():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(playwright):
+    command = [sys.executable, "scripts/provision.py", "browser"]
+    path = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    assert path, "No Chromium: run `python scripts/provision.py`."
+    chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+    yield chromium
+    chromium.close()
+
+
+@pytest.fixture
+def person(browser, stack: Stack, request: pytest.FixtureRequest):
+    """Makes browser contexts, each a person with cookies of their own; complains about errors in their pages."""
+    contexts, complaints = [], []
+
+    def make(**options: Any):
+        context = browser.new_context(
+            base_url=stack.url, viewport={"width": 1280, "height": 900}, locale="en-GB", **options
+        )
+        context.set_default_timeout(PATIENCE * 1000)
+        context.on("weberror", lambda error: complaints.append(str(error.error)))
+        context.on("console", lambda message: _note(message, complaints))
+        contexts.append(context)
+        return context
+
+    yield make
+    if getattr(request.node, "failed", False):
+        for number, page in enumerate(page for context in contexts for page in context.pages):
+            _screenshot(page, request.node.name, f"failed-{number}")
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def _note(message: Any, complaints: list[str]) -> None:
+    # What the server refuses is shown to the person; Chromium notes every such answer as well.
+    if message.type == "error" and not message.text.startswith("Failed to load resource"):
+        complaints.append(message.text)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
+    report = yield
+    if report.when == "call":
+        item.failed = report.failed  # type: ignore[attr-defined]
+    return report
+
+
+@pytest.fixture
+def page(person):
+    """A fresh person's page, at the maker."""
+    page = person().new_page()
+    page.goto("/")
+    return page
+
+
+@pytest.fixture(scope="session")
+def olga(only_stack: Stack) -> str:
+    """The name of an operator; the password is PASSWORD. Operators may review, too."""
+    only_stack.ensure()
+    done = only_stack.manage("operator", "olga", STICKERSNAP_OPERATOR_PASSWORD=PASSWORD)
+    assert done.returncode == 0, done.stderr
+    return "olga"
+
+
+@pytest.fixture(scope="session")
+def password() -> str:
+    return PASSWORD
+
+
+@pytest.fixture(scope="module")
+def olgas_cookies(browser, only_stack: Stack, olga: str) -> dict[str, Any]:
+    """The state of a browser in which Olga has logged in."""
+    context = browser.new_context(base_url=only_stack.url)
+    page = context.new_page()
+    page.goto("/login")
+    page.get_by_label("Username").fill(olga)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("link", name="Releases").wait_for()
+    state: dict[str, Any] = context.storage_state()
+    context.close()
+    return state
+
+
+@pytest.fixture
+def olgas_page(person, olgas_cookies: dict[str, Any]):
+    """A page of Olga's, who has logged in."""
+    return person(storage_state=olgas_cookies).new_page()
+
+
+@pytest.fixture
+def shot(request: pytest.FixtureRequest) -> Callable[[Any, str], None]:
+    """Saves what a page shows as tests/e2e/screenshots/<test>-<name>.png."""
+    return lambda page, name: _screenshot(page, request.node.name, name)
+
+
+def _screenshot(page: Any, test: str, name: str) -> None:
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / (re.sub(r"[^\w-]+", "-", f"{test}-{name}") + ".png"))
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with astronaut.jpg, chelsea.png (a cat), coffee.jpg, and grey.png, which shows nothing."""
+    from skimage import data
+
+    folder = tmp_path_factory.mktemp("photographs")
+    Image.fromarray(data.astronaut()).save(folder / "astronaut.jpg", quality=95)
+    Image.fromarray(data.chelsea()).save(folder / "chelsea.png")
+    Image.fromarray(data.coffee()).save(folder / "coffee.jpg", quality=95)
+    Image.new("RGB", (320, 240), (128, 128, 128)).save(folder / "grey.png")
+    return folder
+
+
+@pytest.fixture
+def choose() -> Callable[..., None]:
+    """Chooses files by the maker's button, with the mouse."""
+
+    def choose(page: Any, *files: Path) -> None:
+        with page.expect_file_chooser() as chooser:
+            page.get_by_text("Choose photos").click()
+        chooser.value.set_files(list(files))
+
+    return choose
+
+
+@pytest.fixture
+def make_sticker(choose: Callable[..., None]) -> Callable[..., Any]:
+    """Uploads one photo on the maker and waits for its sticker; answers its card."""
+
+    def make(page: Any, photo: Path) -> Any:
+        choose(page, photo)
+        card = page.get_by_role("article", name=photo.name)
+        card.get_by_alt_text(f"Sticker of {photo.name}").wait_for()
+        return card
+
+    return make
+
+
+class Api:
+    """What a page's person could ask the service with their own cookies."""
+
+    def __init__(self, page: Any) -> None:
+        self.request = page.context.request
+
+    def json(self, path: str) -> Any:
+        answer = self.request.get(path)
+        assert answer.ok, f"{path}: {answer.status} {answer.text()}"
+        return answer.json()
+
+    def photo(self, name: str) -> dict[str, Any]:
+        """The newest photo of that name."""
+        found = [photo for photo in self.json("/api/v1/photos/")["results"] if photo["name"] == name]
+        assert found, f"no photo is named {name}"
+        return dict(found[0])
+
+    def picture(self, path: str) -> np.ndarray:
+        """A picture's pixels: HxW for a mask, HxWx3 or HxWx4 otherwise, uint8."""
+        import io
+
+        answer = self.request.get(path)
+        assert answer.ok, f"{path}: {answer.status}"
+        return np.asarray(Image.open(io.BytesIO(answer.body())))
+
+
+@pytest.fixture
+def api() -> Callable[[Any], Api]:
+    """The API as a page's person sees it."""
+    return Api
