@@ -19,8 +19,8 @@ def iou_loss(probability: Tensor, target: Tensor) -> Tensor:
     return (1 - (intersection + 1) / (union + 1)).mean()
 
 
-def ssim(a: Tensor, b: Tensor) -> Tensor:
-    """Mean structural similarity of N×1×H×W maps in 0..1, Gaussian window of 11 pixels, deviation 1.5 (Wang 2004)."""
+def ssim_map(a: Tensor, b: Tensor) -> Tensor:
+    """Structural similarity (Wang et al. 2004) of N×1×H×W maps in 0..1, Gaussian window of 11 pixels, deviation 1.5."""
     offsets = torch.arange(WINDOW, device=a.device, dtype=a.dtype) - WINDOW // 2
     gauss = torch.exp(-(offsets**2) / (2 * SIGMA**2))
     gauss = gauss / gauss.sum()
@@ -32,10 +32,8 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
     mean_a, mean_b, aa, bb, ab = conv2d(blurred, column, padding=(WINDOW // 2, 0), groups=groups).chunk(5, 1)
     var_a, var_b, covariance = aa - mean_a**2, bb - mean_b**2, ab - mean_a * mean_b
     c1, c2 = 0.01**2, 0.03**2
-    similarity = ((2 * mean_a * mean_b + c1) * (2 * covariance + c2)) / (
-        (mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2)
-    )
-    return similarity.mean()
+    luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
+    return luminance * (2 * covariance + c2) / (var_a + var_b + c2)
 
 
 def deep_supervision(maps: Sequence[Tensor], target: Tensor, side_weight: float = 0.5) -> Tensor:
@@ -47,7 +45,7 @@ def deep_supervision(maps: Sequence[Tensor], target: Tensor, side_weight: float 
     final = interpolate(maps[0].float(), size=target.shape[-2:], mode="bilinear", align_corners=False)
     probability = final.sigmoid()
     loss = binary_cross_entropy_with_logits(final, target) + iou_loss(probability, target)
-    loss = loss + (1 - ssim(probability, target))
+    loss = loss + (1 - ssim_map(probability, target).mean())
     for side in maps[1:]:
         small = interpolate(target, size=side.shape[-2:], mode="area")
         logits = side.float()

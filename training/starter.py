@@ -205,7 +205,6 @@ def work(rank: int, data: Path, evaluation: Path | None, out: Path, encoder: Pat
         dist.destroy_process_group()
     if rank > 0:
         return
-    torch.set_num_threads(config.threads * config.processes)
     starter.save()
     card = conclude(starter, validation, evaluation)
     emit("done", step=starter.step, weights=card["sha256"], figures=card["figures"])
