@@ -29,6 +29,8 @@ SIDES = {"b": 512, "6": 512, "5": 512, "4": 256, "3": 128, "2": 64, "1": 64}
 
 def resize_to(x: Tensor, like: Tensor) -> Tensor:
     """Bilinear resize of `x` (N×C×h×w) to the height and width of `like`."""
+    if x.shape[-2:] == like.shape[-2:]:
+        return x
     return interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=False)
 
 

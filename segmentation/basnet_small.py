@@ -10,21 +10,14 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
+
+from segmentation.basnet import resize_to
+from segmentation.transforms import MEAN, STD
 
 CHANNELS = (8, 12, 12, 16, 16, 16, 32, 32, 32, 32, 48, 48, 48, 80, 80, 80, 160)
 STRIDE_TWO = (1, 3, 6, 13)
 STEM = 16
 EXPANSION = 6
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-
-
-def resize_to(x: Tensor, like: Tensor) -> Tensor:
-    """Bilinear resize of `x` (N×C×h×w) to the height and width of `like`."""
-    if x.shape[-2:] == like.shape[-2:]:
-        return x
-    return interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=False)
 
 
 class ConvNorm(nn.Sequential):
@@ -132,9 +125,9 @@ class Refinement(nn.Module):
 
 
 class BASNetSmall(nn.Module):
-    """Answers six maps of logits: refined, coarse (1/4), then the side outputs at 1/8, 1/16, 1/32 and ... the bridge's.
+    """1,561,427 parameters. `forward(x)`: x is N×3×H×W float32, normalised with ImageNet's mean and deviation.
 
-    `forward(x)`: x is N×3×H×W float32, normalised with ImageNet's mean and deviation; each answer is N×1×H×W.
+    Answers five maps of logits, N×1×H×W each: refined, coarse, then the side outputs from the finest to the bridge's.
     """
 
     mean: Tensor
@@ -147,8 +140,8 @@ class BASNetSmall(nn.Module):
         self.stages = nn.ModuleList([DecoderStage(160, 288, 96), DecoderStage(96, 96, 64), DecoderStage(64, 72, 32)])
         self.sides = nn.ModuleList([nn.Conv2d(c, 1, 3, padding=1) for c in (160, 96, 64, 32)])
         self.refinement = Refinement(48)
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         return tuple(resize_to(m.float(), x) for m in self.maps(x))
