@@ -28,7 +28,7 @@ State = TrainingRun.State
 Report = Callable[[str], None]
 
 HEARTBEAT_SECONDS = 5
-DEAD_AFTER = timedelta(seconds=60)
+DEAD_AFTER = timedelta(seconds=30)
 FAIL_TRIES = 12
 RETRAIN_TASK = "stickersnap.releases.tasks.retrain"
 AGAIN = "The champion keeps serving; start again with `manage.py retrain`."
