@@ -1,0 +1,82 @@
+"""Who may call what: every address of the API, made from the URL configuration, against every role."""
+
+import uuid
+
+import pytest
+from django.test import Client
+from django.urls import get_resolver, reverse
+from django.urls.resolvers import URLPattern, URLResolver
+
+pytestmark = pytest.mark.django_db
+
+# The least role that gets past the door; foreign ids behind it answer 404 (see test_foreign_ids_answer_404_everywhere).
+LEAST_ROLE = {
+    "session": "anyone",
+    "consent": "anyone",
+    "login": "anyone",
+    "logout": "anyone",
+    "photos": "anyone",
+    "photo": "anyone",
+    "photo-image": "anyone",
+    "prediction-mask": "anyone",
+    "correction": "anyone",
+    "correction-mask": "anyone",
+    "correction-review": "reviewer",
+    "queue-correct": "reviewer",
+    "queue-review": "reviewer",
+    "stickers": "anyone",
+    "sticker-file": "anyone",
+    "weights-current": "anyone",
+    "runs": "operator",
+    "retrain": "operator",
+    "deployments": "operator",
+    "rollback": "operator",
+}
+ROLES = ("anyone", "person", "reviewer", "operator")
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+def patterns(resolver: URLResolver, prefix: str = "") -> list[tuple[str, URLPattern]]:
+    found = []
+    for entry in resolver.url_patterns:
+        path = prefix + str(entry.pattern)
+        found += patterns(entry, path) if isinstance(entry, URLResolver) else [(path, entry)]
+    return found
+
+
+def api() -> dict[str, URLPattern]:
+    return {entry.name: entry for path, entry in patterns(get_resolver()) if path.startswith("api/v1/")}
+
+
+def test_every_address_says_whom_it_is_for():
+    assert set(api()) == set(LEAST_ROLE)
+
+
+@pytest.fixture
+def clients(people):
+    made = {role: Client() for role in ROLES}
+    for role, person in (("person", people.alice), ("reviewer", people.rita), ("operator", people.olga)):
+        made[role].force_login(person)
+    return made
+
+
+@pytest.mark.parametrize("name", [name for name, role in LEAST_ROLE.items() if role != "anyone"])
+def test_whoever_may_less_is_turned_away_by_every_method(clients, name):
+    arguments = [uuid.uuid4()] * len(api()[name].pattern.converters)
+    address = reverse(name, args=arguments)
+    for role in ROLES[: ROLES.index(LEAST_ROLE[name])]:
+        statuses = {getattr(clients[role], method)(address).status_code for method in METHODS}
+        assert statuses == {401 if role == "anyone" else 403}, role
+
+
+@pytest.mark.parametrize("query", ["owner__password__startswith=p", "ordering=owner", "photo__owner=x", "search=a"])
+@pytest.mark.parametrize("name", ["photos", "queue-review", "queue-correct", "runs", "deployments"])
+def test_no_query_parameter_reaches_into_the_database(clients, name, query):
+    plain = clients["operator"].get(reverse(name))
+    asked = clients["operator"].get(f"{reverse(name)}?{query}")
+    assert (asked.status_code, asked.json()["results"]) == (200, plain.json()["results"])
+
+
+@pytest.mark.parametrize("address", ["/review", "/queue", "/releases", "/login", "/admin/login/"])
+def test_pages_hold_no_data_of_their_own(client, address):
+    assert client.get(address).status_code in {200, 503}
