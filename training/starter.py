@@ -111,7 +111,7 @@ class Starter:
             maps = self.network.maps(x)
         loss = deep_supervision(maps, target)
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self.agree(time.monotonic() - began)
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         if not math.isfinite(float(norm)):
@@ -224,4 +224,4 @@ def run(data: Path, evaluation: Path | None, out: Path, encoder: Path, config: S
     if config.processes == 1:
         work(0, *arguments)
     else:
-        spawn(work, arguments, nprocs=config.processes)  # type: ignore[no-untyped-call]
+        spawn(work, arguments, nprocs=config.processes)

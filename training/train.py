@@ -126,7 +126,7 @@ def train_epoch(state: State, config: FineTuneConfig, pairs: Sequence[Pair], rep
             maps = native_maps(state.network, normalise(images))
         loss = deep_supervision(maps, masks[:, None].float() / 255)
         state.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         norm = nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
         if not math.isfinite(float(loss.detach())) or not math.isfinite(float(norm)):
             raise TrainingError(f"The loss is not finite in epoch {state.epoch + 1}: choose a smaller --rate.")

@@ -1,7 +1,7 @@
 """Every address of the service."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from stickersnap import health, pages
@@ -9,7 +9,7 @@ from stickersnap.accounts import api as accounts
 from stickersnap.api.docs import DocsView
 from stickersnap.stickers import api as stickers
 
-api = [
+api: list[URLPattern | URLResolver] = [
     path("session/", accounts.SessionView.as_view(), name="session"),
     path("session/consent/", accounts.ConsentView.as_view(), name="consent"),
     path("session/login/", accounts.LoginView.as_view(), name="login"),
