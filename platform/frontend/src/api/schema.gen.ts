@@ -538,8 +538,11 @@ export interface components {
             correction: components["schemas"]["Correction"];
             photo: components["schemas"]["Photo"];
             prediction: components["schemas"]["Prediction"];
-            /** Format: double */
-            readonly iou: number;
+            /**
+             * Format: double
+             * @description Of the two masks, 0 to 1.
+             */
+            iou: number;
             /** Format: double */
             seconds: number;
         };

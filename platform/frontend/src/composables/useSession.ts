@@ -18,7 +18,10 @@ export function useSession() {
     consentAsked: computed(() => session.value?.consent_asked ?? false),
     allows: (role: Role) => user.value !== null && RANK[user.value.role] >= RANK[role],
     ready,
-    login: async (username: string, password: string) => void (session.value = await api.login(username, password)),
+    login: async (username: string, password: string) => {
+      await ready(); // brings the CSRF cookie, and must not answer after the login
+      session.value = await api.login(username, password);
+    },
     logout: async () => void (session.value = await api.logout()),
     giveConsent: async (consent: boolean) => void (session.value = await api.giveConsent(consent)),
     reload: async () => void (session.value = await api.readSession()),

@@ -58,10 +58,15 @@ export function lineRect(from: Point, to: Point, radius: number): Rect {
   };
 }
 
+/** Up to `inner` pixels off its path the brush covers wholly, from `outer` on not at all. */
+function reachOf(radius: number, hardness: number): [inner: number, outer: number] {
+  const inner = Math.max(0, Math.min(radius * hardness, radius - 0.5));
+  return [inner, Math.max(radius, inner + 1)];
+}
+
 /** How fully the brush covers a pixel whose centre lies `distance` pixels off its path: 0..1. */
 export function brushProfile(distance: number, radius: number, hardness: number): number {
-  const inner = Math.max(0, Math.min(radius * hardness, radius - 0.5));
-  const outer = Math.max(radius, inner + 1);
+  const [inner, outer] = reachOf(radius, hardness);
   if (distance <= inner) return 1;
   if (distance >= outer) return 0;
   const t = (outer - distance) / (outer - inner);
@@ -86,14 +91,18 @@ export function strokeLine(
   const dx = to.x - from.x;
   const dy = to.y - from.y;
   const length2 = dx * dx + dy * dy;
+  const [inner, outer] = reachOf(radius, hardness);
   for (let y = rect.top; y < rect.bottom; y++) {
     const py = y + 0.5 - from.y;
     for (let x = rect.left; x < rect.right; x++) {
       const px = x + 0.5 - from.x;
       const along = length2 === 0 ? 0 : Math.min(1, Math.max(0, (px * dx + py * dy) / length2));
-      const distance = Math.hypot(px - along * dx, py - along * dy);
-      const value = Math.round(255 * brushProfile(distance, radius, hardness));
+      const distance2 = (px - along * dx) ** 2 + (py - along * dy) ** 2;
+      if (distance2 >= outer * outer) continue;
       const index = (y - area.top) * width + (x - area.left);
+      // The root and the soft edge only cost where there is an edge.
+      const value =
+        distance2 <= inner * inner ? 255 : Math.round(255 * brushProfile(Math.sqrt(distance2), radius, hardness));
       if (value > coverage[index]) coverage[index] = value;
     }
   }

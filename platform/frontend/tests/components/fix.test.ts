@@ -1,0 +1,123 @@
+import { flushPromises, mount } from "@vue/test-utils";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { defineComponent, h } from "vue";
+import { createMemoryHistory, createRouter, RouterView } from "vue-router";
+import { ApiError } from "../../src/api/client";
+import { asked } from "../../src/composables/useConfirm";
+import { useSession } from "../../src/composables/useSession";
+import { createPlane } from "../../src/editor/kernels";
+import FixPage from "../../src/pages/FixPage.vue";
+
+const api = vi.hoisted(() => ({
+  readPhoto: vi.fn(),
+  sendPhoto: vi.fn(),
+  readMask: vi.fn(),
+  submitCorrection: vi.fn(),
+  giveConsent: vi.fn(),
+  readSession: vi.fn(),
+}));
+vi.mock("../../src/api/photos", () => api);
+vi.mock("../../src/api/corrections", () => api);
+vi.mock("../../src/api/session", () => api);
+vi.mock("../../src/editor/load", () => ({ loadImage: async () => new Image() }));
+
+const work = { strokes: [], seconds: 2, mask: async () => new Blob(), markSaved: vi.fn() };
+const state = { changed: true };
+const EditorStub = defineComponent({
+  name: "MaskEditor",
+  emits: ["save", "close"],
+  setup(_, { expose }) {
+    expose({ editor: work, state });
+    return () => h("div", { role: "application" });
+  },
+});
+const saved = { id: "c", mask_url: "", version: 1, state: "private", reason: "", created_at: "" };
+
+async function open() {
+  const router = createRouter({
+    history: createMemoryHistory(),
+    routes: [
+      { path: "/", component: { template: "<p>maker</p>" } },
+      { path: "/fix/:photo", component: FixPage },
+    ],
+  });
+  await router.push("/fix/p");
+  const wrapper = mount(RouterView, {
+    global: { plugins: [router], stubs: { MaskEditor: EditorStub } },
+    attachTo: document.body,
+  });
+  await flushPromises();
+  const button = (name: string) => wrapper.findAll("button").find((each) => each.text() === name)!;
+  return { wrapper, router, button };
+}
+
+beforeEach(async () => {
+  for (const call of Object.values(api)) call.mockReset();
+  const photo = { id: "p", name: "cat", image_url: "/i", prediction: { id: "q", mask_url: "/m" }, correction: null };
+  api.readPhoto.mockResolvedValue(photo);
+  api.readMask.mockResolvedValue(createPlane(2, 2));
+  api.submitCorrection.mockResolvedValue(saved);
+  api.readSession.mockResolvedValue({ user: null, consent: false, consent_asked: false });
+  api.giveConsent.mockImplementation(async (consent) => ({ user: null, consent, consent_asked: true }));
+  await useSession().reload();
+});
+
+describe("fixing a cut", () => {
+  it("asks about learning at the first save, plainly, before anything is sent", async () => {
+    const { wrapper, router, button } = await open();
+    await button("Save").trigger("click");
+    expect(wrapper.get("dialog").text()).toContain("May we learn from your fix?");
+    expect(wrapper.find("dialog input").exists()).toBe(false);
+    expect(api.submitCorrection).not.toHaveBeenCalled();
+    await button("No thanks").trigger("click");
+    await flushPromises();
+    expect(api.giveConsent).toHaveBeenCalledWith(false);
+    expect(api.submitCorrection).toHaveBeenCalledOnce();
+    expect(router.currentRoute.value.path).toBe("/");
+    wrapper.unmount();
+  });
+
+  it("does not ask again", async () => {
+    await useSession().giveConsent(true);
+    const { wrapper, button } = await open();
+    await button("Save").trigger("click");
+    await flushPromises();
+    expect(api.submitCorrection).toHaveBeenCalledOnce();
+    wrapper.unmount();
+  });
+
+  it("keeps the work open when the save fails, with a way to try again", async () => {
+    await useSession().giveConsent(false);
+    api.submitCorrection.mockRejectedValueOnce(new ApiError("unreachable", "No connection.", 0));
+    const { wrapper, router, button } = await open();
+    await button("Save").trigger("click");
+    await flushPromises();
+    expect(wrapper.get("[role=alert]").text()).toContain("No connection. Your work is still here.");
+    expect(wrapper.find("[role=application]").exists()).toBe(true);
+    await button("Retry").trigger("click");
+    await flushPromises();
+    expect(router.currentRoute.value.path).toBe("/");
+    wrapper.unmount();
+  });
+
+  it("asks before unsaved work is left", async () => {
+    const { wrapper, router, button } = await open();
+    await button("Cancel").trigger("click");
+    await flushPromises();
+    expect(asked.value?.title).toBe("Leave without saving?");
+    asked.value!.answer(false);
+    await flushPromises();
+    expect(router.currentRoute.value.path).toBe("/fix/p");
+    const closing = new Event("beforeunload", { cancelable: true });
+    window.dispatchEvent(closing);
+    expect(closing.defaultPrevented).toBe(true);
+    wrapper.unmount();
+  });
+
+  it("says why a photo can't be opened", async () => {
+    api.readPhoto.mockRejectedValue(new ApiError("not_found", "There is no such photo.", 404));
+    const { wrapper } = await open();
+    expect(wrapper.get("[role=alert]").text()).toContain("There is no such photo.");
+    wrapper.unmount();
+  });
+});

@@ -1,0 +1,91 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { effectScope, type EffectScope } from "vue";
+import { ApiError } from "../../src/api/client";
+import { usePhotos } from "../../src/composables/usePhotos";
+import { useReleases } from "../../src/composables/useReleases";
+import { useService } from "../../src/composables/useService";
+
+const api = vi.hoisted(() => ({
+  readReadiness: vi.fn(),
+  readCurrentWeights: vi.fn(),
+  listRuns: vi.fn(),
+  listDeployments: vi.fn(),
+  listPhotos: vi.fn(),
+  deletePhoto: vi.fn(),
+  sendPhoto: vi.fn(),
+}));
+vi.mock("../../src/api/releases", () => api);
+vi.mock("../../src/api/photos", () => api);
+
+let scope: EffectScope;
+beforeEach(() => {
+  vi.useFakeTimers();
+  scope = effectScope();
+  for (const call of Object.values(api)) call.mockReset();
+  api.readCurrentWeights.mockResolvedValue({ sha256: "abc", metrics: { mean_iou: 0.9 } });
+});
+afterEach(() => {
+  scope.stop();
+  vi.useRealTimers();
+});
+
+describe("service status", () => {
+  it("asks every ten seconds, and for the weights only when they changed", async () => {
+    api.readReadiness.mockResolvedValue({ status: "ok", weights: "abc", device: "cpu" });
+    const { state, metrics } = scope.run(() => useService())!;
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(api.readReadiness).toHaveBeenCalledTimes(3);
+    expect(api.readCurrentWeights).toHaveBeenCalledTimes(1);
+    expect(state.value).toBe("ready");
+    expect(metrics.value).toEqual([["mean_iou", 0.9]]);
+  });
+
+  it("tells busy from away, and recovers by itself", async () => {
+    api.readReadiness.mockRejectedValueOnce(new ApiError("busy", "", 503));
+    const { state } = scope.run(() => useService())!;
+    await vi.advanceTimersByTimeAsync(0);
+    expect(state.value).toBe("busy");
+    api.readReadiness.mockRejectedValueOnce(new ApiError("unreachable", "", 0));
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(state.value).toBe("away");
+    api.readReadiness.mockResolvedValue({ status: "ok", weights: "abc", device: "cpu" });
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(state.value).toBe("ready");
+  });
+
+  it("stops when nobody looks any more", async () => {
+    api.readReadiness.mockResolvedValue({ status: "ok", weights: "abc", device: "cpu" });
+    scope.run(() => useService());
+    await vi.advanceTimersByTimeAsync(0);
+    scope.stop();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(api.readReadiness).toHaveBeenCalledTimes(1);
+  });
+});
+
+it("releases are read again often while a run is active, and seldom after it", async () => {
+  api.listDeployments.mockResolvedValue({ results: [] });
+  api.listRuns.mockResolvedValueOnce({ results: [{ state: "training" }] });
+  api.listRuns.mockResolvedValue({ results: [{ state: "promoted" }] });
+  const { active } = scope.run(() => useReleases(3000, 20_000))!;
+  await vi.advanceTimersByTimeAsync(0);
+  expect(active.value).toBe(true);
+  await vi.advanceTimersByTimeAsync(3000);
+  expect(active.value).toBe(false);
+  await vi.advanceTimersByTimeAsync(19_000);
+  expect(api.listRuns).toHaveBeenCalledTimes(2);
+});
+
+it("starting over deletes every photo on the server, those on later pages too", async () => {
+  const pages = [["a", "b"], ["c"], []];
+  api.listPhotos.mockImplementation(async () => ({ next: null, results: pages.shift()!.map((id) => ({ id })) }));
+  api.deletePhoto.mockImplementation(async (id: string) => {
+    if (id === "b") throw new ApiError("not_found", "", 404); // deleted in another tab
+    return { deleted: id, weights_that_saw_it: [] };
+  });
+  const { load, startOver, cards } = usePhotos();
+  await load();
+  await startOver();
+  expect(api.deletePhoto.mock.calls.map(([id]) => id)).toEqual(["a", "b", "c"]);
+  expect(cards.value).toEqual([]);
+});
