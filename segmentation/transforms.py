@@ -41,7 +41,7 @@ def network_input(rgb: NDArray[np.uint8], size: int = SIZE) -> Tensor:
 
 def channels_last(network: Network) -> Network:
     """The same network with its weights in memory as convolutions are quickest with."""
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def alpha_at(probability: Tensor, height: int, width: int) -> NDArray[np.uint8]:
