@@ -1,7 +1,8 @@
 """Every read of weights, runs, decisions and deployments."""
 
-from django.db.models import QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 
+from annotations.models import DatasetItem
 from stickersnap.releases.models import Deployment, PromotionDecision, RetrainPolicy, TrainingRun, Weights
 
 
@@ -27,8 +28,14 @@ def deployments_standing() -> list[Deployment]:
 
 
 def runs() -> QuerySet[TrainingRun]:
-    """Newest first, each with its decision."""
-    return TrainingRun.objects.select_related("dataset", "decision").prefetch_related("weights")
+    """Newest first, each with decision and weights, and how many `samples` its dataset has, `heldout` among them."""
+    items = DatasetItem.objects.filter(dataset=OuterRef("dataset")).order_by().values("dataset")
+    counted = items.annotate(count=Count("*")).values("count")
+    return (
+        TrainingRun.objects.select_related("decision")
+        .prefetch_related("weights")
+        .annotate(samples=Subquery(counted), heldout=Subquery(counted.filter(split=DatasetItem.Split.HOLDOUT)))
+    )
 
 
 def run_active() -> TrainingRun | None:

@@ -1,4 +1,7 @@
-"""What the worker does for releases."""
+"""What the worker does for releases.
+
+Every process imports this module at its start; what loads torch is imported when a job needs it.
+"""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -8,7 +11,7 @@ from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
 from annotations.datasets import corrections_new
-from stickersnap.releases import registry, runs, selectors
+from stickersnap.releases import selectors
 from stickersnap.releases.exceptions import ReleaseError
 from stickersnap.releases.models import RetrainPolicy, TrainingRun
 
@@ -18,6 +21,8 @@ SCHEDULE = "schedule"
 @app.task(pass_context=True)
 def retrain(context: JobContext, *, run_id: str) -> str:
     """Leads a queued run to its end; one that was taken up before is left alone."""
+    from stickersnap.releases import runs
+
     return str(runs.run_execute(run_id=uuid.UUID(run_id), should_stop=context.should_abort).state)
 
 
@@ -25,6 +30,8 @@ def retrain(context: JobContext, *, run_id: str) -> str:
 @app.task(queueing_lock="retrain_scheduled")
 def retrain_scheduled(timestamp: int) -> str:
     """Asks for a run when the policy says so."""
+    from stickersnap.releases import runs
+
     policy = selectors.policy()
     reason = not_now(policy, datetime.fromtimestamp(timestamp, UTC))
     if reason:
@@ -54,6 +61,8 @@ def not_now(policy: RetrainPolicy, now: datetime) -> str:
 @app.task(queueing_lock="runs_sweep")
 def runs_sweep(timestamp: int) -> int:
     """Says of runs whose worker was killed that they failed."""
+    from stickersnap.releases import runs
+
     return runs.runs_sweep()
 
 
@@ -70,6 +79,8 @@ async def stalled_jobs_retry(context: JobContext, timestamp: int) -> int:
 @app.task(retry=5)
 def alias_mirror() -> str | None:
     """Points MLflow's alias `champion` at what serves."""
+    from stickersnap.releases import registry
+
     return registry.alias_mirror()
 
 
@@ -77,4 +88,6 @@ def alias_mirror() -> str | None:
 @app.task(queueing_lock="alias_reconcile")
 def alias_reconcile(timestamp: int) -> str | None:
     """Repairs the alias where MLflow was away, or someone moved it by hand."""
+    from stickersnap.releases import registry
+
     return registry.alias_mirror()

@@ -101,4 +101,5 @@ def _failure(status: int, last_error: str, log: Path) -> str:
     else:
         said = f"it exited with {status}"
     tail = "\n".join(log.read_text(errors="replace").strip().splitlines()[-TAIL_LINES:])
-    return "\n".join(part for part in (f"The training process failed: {said}.", last_error, tail) if part)
+    error = "" if last_error in tail else last_error
+    return "\n".join(part for part in (f"The training process failed: {said}.", error, tail) if part)

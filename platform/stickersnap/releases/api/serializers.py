@@ -26,10 +26,10 @@ class DecisionSerializer(serializers.ModelSerializer):
 
 
 class RunSerializer(serializers.ModelSerializer):
-    """A run with its curves: lists of [epoch, value]."""
+    """A run of `selectors.runs`, with its curves: lists of [epoch, value]."""
 
     dataset_version = serializers.IntegerField(source="dataset_id", allow_null=True)
-    samples = serializers.SerializerMethodField()
+    samples = serializers.IntegerField(allow_null=True, help_text="Of the dataset version.")
     heldout = serializers.SerializerMethodField()
     curves = serializers.SerializerMethodField()
     decision = serializers.SerializerMethodField()
@@ -55,11 +55,8 @@ class RunSerializer(serializers.ModelSerializer):
             "weights",
         ]
 
-    def get_samples(self, run: TrainingRun) -> int | None:
-        return len(run.dataset.items.all()) if run.dataset else None
-
-    def get_heldout(self, run: TrainingRun) -> int | None:
-        return sum(item.split == "holdout" for item in run.dataset.items.all()) if run.dataset else None
+    def get_heldout(self, run: Any) -> int | None:
+        return None if run.samples is None else run.heldout or 0
 
     def get_curves(self, run: TrainingRun) -> dict[str, list[list[float]]]:
         return {

@@ -66,7 +66,7 @@ class RetrainView(APIView):
         wishes = RetrainSerializer(data=request.data)
         wishes.is_valid(raise_exception=True)
         run = runs.run_start(by=request.user.get_username(), **wishes.validated_data)
-        return Response(RunSerializer(run).data, status=status.HTTP_202_ACCEPTED)
+        return Response(RunSerializer(selectors.runs().get(pk=run.pk)).data, status=status.HTTP_202_ACCEPTED)
 
 
 class DeploymentListView(ListAPIView[Deployment]):

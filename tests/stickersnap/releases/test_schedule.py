@@ -1,0 +1,67 @@
+"""The policy decides when a run is asked for."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from procrastinate.contrib.django import app
+
+from stickersnap.releases import services, tasks
+from stickersnap.releases.models import RetrainPolicy, TrainingRun
+
+pytestmark = pytest.mark.django_db
+NOON = datetime(2026, 11, 23, 12, 7, tzinfo=UTC)
+
+
+@pytest.fixture
+def corrections(monkeypatch):
+    def there_are(number):
+        monkeypatch.setattr(tasks, "corrections_new", lambda: number)
+
+    there_are(20)
+    return there_are
+
+
+def reason(now=NOON, **policy):
+    return tasks.not_now(RetrainPolicy(**{"enabled": True, **policy}), now)
+
+
+def test_off_by_default(corrections):
+    assert "is off" in tasks.not_now(RetrainPolicy(), NOON)
+
+
+def test_enough_new_corrections_start_a_run(corrections):
+    assert reason() == ""
+    corrections(19)
+    assert reason() == "19 new approved corrections, 20 needed."
+
+
+def test_only_in_its_hour(corrections):
+    assert reason(hour=12) == ""
+    assert "Not the hour" in reason(hour=3)
+
+
+def test_not_too_soon_after_the_last_scheduled_one(corrections):
+    run = TrainingRun.objects.create(network="basnet-small", minutes=1, requested_by=tasks.SCHEDULE, state="refused")
+    for age, wanted in ((timedelta(hours=2), False), (timedelta(hours=24), True)):
+        TrainingRun.objects.filter(id=run.id).update(created_at=NOON - age)
+        assert (reason() == "") is wanted
+    TrainingRun.objects.filter(id=run.id).update(created_at=NOON, requested_by="olga")
+    assert reason() == ""
+
+
+def test_the_scheduled_job_asks_once_and_says_why_not(corrections):
+    timestamp = int(NOON.timestamp())
+    RetrainPolicy.objects.create(enabled=True)
+    assert "no champion" in tasks.retrain_scheduled(timestamp)
+    services.starter_deploy()
+    tasks.retrain_scheduled(timestamp)
+    assert TrainingRun.objects.get().requested_by == tasks.SCHEDULE
+    TrainingRun.objects.update(created_at=NOON - timedelta(days=2))
+    assert "under way" in tasks.retrain_scheduled(timestamp)
+
+
+def test_every_task_is_known_to_the_worker():
+    wanted = {"retrain", "retrain_scheduled", "runs_sweep", "stalled_jobs_retry", "alias_mirror", "alias_reconcile"}
+    assert {f"stickersnap.releases.tasks.{name}" for name in wanted} <= set(app.tasks)
+    periodic = {task.task.name.rsplit(".")[-1] for task in app.periodic_registry.periodic_tasks.values()}
+    assert {"retrain_scheduled", "runs_sweep", "stalled_jobs_retry", "alias_reconcile"} <= periodic
