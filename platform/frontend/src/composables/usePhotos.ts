@@ -4,6 +4,7 @@ import * as api from "../api/photos";
 import type { Photo } from "../api/types";
 import { announce } from "./useAnnouncer";
 import { createUploadQueue, type Upload } from "./uploadQueue";
+import { useSession } from "./useSession";
 
 export interface Card {
   id: string;
@@ -18,8 +19,14 @@ const next = ref<string | null>(null);
 const error = ref("");
 const loaded = ref(false);
 
+// Two first requests at once would begin two sessions, and what the first one brought would be lost to this browser.
+const { ready } = useSession();
+
 const queue = createUploadQueue({
-  send: api.sendPhoto,
+  async send(...photo) {
+    await ready();
+    return api.sendPhoto(...photo);
+  },
   done(photo, upload) {
     previews.set(photo.id, upload.preview);
     put(photo);
@@ -47,6 +54,7 @@ async function loadMore(): Promise<void> {
 async function page(url: string | undefined, fresh: boolean): Promise<void> {
   error.value = "";
   try {
+    await ready();
     const answer = await api.listPhotos(url);
     const known = new Set(fresh ? [] : photos.value.map(({ id }) => id));
     const arrived = answer.results.filter(({ id }) => !known.has(id));

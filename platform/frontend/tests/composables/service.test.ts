@@ -13,9 +13,11 @@ const api = vi.hoisted(() => ({
   listPhotos: vi.fn(),
   deletePhoto: vi.fn(),
   sendPhoto: vi.fn(),
+  readSession: vi.fn(),
 }));
 vi.mock("../../src/api/releases", () => api);
 vi.mock("../../src/api/photos", () => api);
+vi.mock("../../src/api/session", () => api);
 
 let scope: EffectScope;
 beforeEach(() => {
@@ -74,6 +76,24 @@ it("releases are read again often while a run is active, and seldom after it", a
   expect(active.value).toBe(false);
   await vi.advanceTimersByTimeAsync(19_000);
   expect(api.listRuns).toHaveBeenCalledTimes(2);
+});
+
+it("nothing is asked or sent before the session has begun: it would begin another one", async () => {
+  let begin = (_: object) => {};
+  api.readSession.mockReturnValue(new Promise((resolve) => (begin = resolve)));
+  api.listPhotos.mockResolvedValue({ next: null, results: [] });
+  api.sendPhoto.mockResolvedValue({ id: "p", name: "cat.jpg" });
+  const { load, queue } = usePhotos();
+  const listed = load();
+  queue.add([new File(["x"], "cat.jpg")]);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(api.listPhotos).not.toHaveBeenCalled();
+  expect(api.sendPhoto).not.toHaveBeenCalled();
+  begin({ user: null, consent: false, consent_asked: false });
+  await listed;
+  await vi.advanceTimersByTimeAsync(0);
+  expect(api.listPhotos).toHaveBeenCalledOnce();
+  expect(api.sendPhoto).toHaveBeenCalledOnce();
 });
 
 it("starting over deletes every photo on the server, those on later pages too", async () => {
