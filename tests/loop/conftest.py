@@ -255,7 +255,7 @@ def learnt_from(service: Service, pictures: Iterator[tuple[np.ndarray, np.ndarra
         approved += 1
         groups = {str(group) for (group,) in service.rows('SELECT "group" FROM annotations_photo')}
         heldout = sum(manifest.split_of(group) == "holdout" for group in groups)
-        if heldout >= 5 and len(groups) - heldout >= 10:
+        if heldout >= 4 and len(groups) - heldout >= 8:
             break
         assert approved < 150, "No split with enough pictures on both sides."
     assert service.operator().approve_all() == approved
@@ -273,7 +273,7 @@ class Load:
     over: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        while not self.over.wait(0.1):
+        while not self.over.wait(0.5):
             try:
                 answer = requests.post(f"{self.service.address}/", files={"data": self.photo}, timeout=PATIENCE)
             except requests.RequestException as error:
