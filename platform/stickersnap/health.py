@@ -16,7 +16,8 @@ def healthz(request: HttpRequest) -> JsonResponse:
 def readyz(request: HttpRequest) -> JsonResponse:
     """200 when the database answers and a set of weights that passed its golden pictures is loaded."""
     try:
-        connection.ensure_connection()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
         predictor = predictor_current()
     except DatabaseError:
         return _unready("database_away", "PostgreSQL does not answer. Start it, then this recovers by itself.")

@@ -135,6 +135,8 @@ def only_stack() -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="stickersnap-e2e-", ignore_cleanup_errors=True) as folder:
         state = Path(folder).resolve()
         state.chmod(0o711)
+        for picture in SCREENSHOTS.glob("*.png"):
+            picture.unlink()
         stack = Stack(state)
         yield stack
         if stack.process is not None and stack.process.poll() is None:
@@ -161,6 +163,9 @@ def browser(playwright):
     command = [sys.executable, "scripts/provision.py", "browser"]
     path = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
     assert path, "No Chromium: run `python scripts/provision.py`."
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=PATIENCE * 1000)
     chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
     yield chromium
     chromium.close()

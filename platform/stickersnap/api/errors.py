@@ -1,8 +1,10 @@
 """One shape for every error: `{"code": …, "detail": …}`."""
 
+import sys
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions, status
 from rest_framework.response import Response
@@ -19,8 +21,11 @@ SENTENCES = {
     "parse_error": "The request could not be read: check its format.",
     "unsupported_media_type": "Send this as the documented content type; see /api/docs/.",
     "server_error": "Something broke on our side. Nothing you saved is lost; try again in a minute.",
+    "database_away": "The database is away for a moment. Nothing you saved is lost; try again in a few seconds.",
     "csrf": "This page is out of date. Reload it and try again.",
 }
+AWAY = (InterfaceError, OperationalError)  # restarting, out of reach, out of room: for the moment
+AWAY_HEADERS = {"Retry-After": "3"}
 PICTURE_STATUS = {"file_too_large": 413, "unknown_format": 415}
 
 
@@ -31,6 +36,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         return _answer(error.status, error.code, str(error), headers)
     if isinstance(error, PictureError | MaskError):
         return _answer(PICTURE_STATUS.get(error.code, 400), error.code, str(error))
+    if isinstance(error, AWAY):
+        return _answer(503, "database_away", SENTENCES["database_away"], AWAY_HEADERS)
     if isinstance(error, RequestDataTooBig):
         return _answer(413, "file_too_large", "The request is too large. Photos may have 20 MB.")
     if isinstance(error, Http404):
@@ -94,6 +101,10 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    if isinstance(sys.exc_info()[1], AWAY):  # met outside a view, while the session was read or kept
+        response = _plain(status.HTTP_503_SERVICE_UNAVAILABLE, "database_away")
+        response["Retry-After"] = AWAY_HEADERS["Retry-After"]
+        return response
     return _plain(status.HTTP_500_INTERNAL_SERVER_ERROR, "server_error")
 
 
