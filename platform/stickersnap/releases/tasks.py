@@ -16,6 +16,7 @@ from stickersnap.releases.exceptions import ReleaseError
 from stickersnap.releases.models import RetrainPolicy, TrainingRun
 
 SCHEDULE = "schedule"
+JOBS_KEPT_HOURS = 24 * 7
 
 
 @app.task(pass_context=True)
@@ -67,13 +68,22 @@ def runs_sweep(timestamp: int) -> int:
 
 
 @app.periodic(cron="* * * * *")
-@app.task(queueing_lock="stalled_jobs_retry", pass_context=True)
-async def stalled_jobs_retry(context: JobContext, timestamp: int) -> int:
+@app.task(queueing_lock="stalled_jobs_retry")
+async def stalled_jobs_retry(timestamp: int) -> int:
     """Gives the jobs of killed workers to living ones: every task of ours may run twice."""
     stalled = list(await app.job_manager.get_stalled_jobs())
     for job in stalled:
         await app.job_manager.retry_job(job, retry_at=timezone.now())
     return len(stalled)
+
+
+@app.periodic(cron="37 3 * * *")
+@app.task(queueing_lock="jobs_forget")
+async def jobs_forget(timestamp: int) -> None:
+    """Forgets jobs that ended a week ago: the queue's table does not grow for ever."""
+    await app.job_manager.delete_old_jobs(
+        nb_hours=JOBS_KEPT_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
+    )
 
 
 @app.task(retry=5)

@@ -3,7 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from asgiref.sync import async_to_sync
+from django.db import connection
 from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from stickersnap.releases import services, tasks
 from stickersnap.releases.models import RetrainPolicy, TrainingRun
@@ -64,4 +67,18 @@ def test_every_task_is_known_to_the_worker():
     wanted = {"retrain", "retrain_scheduled", "runs_sweep", "stalled_jobs_retry", "alias_mirror", "alias_reconcile"}
     assert {f"stickersnap.releases.tasks.{name}" for name in wanted} <= set(app.tasks)
     periodic = {task.task.name.rsplit(".")[-1] for task in app.periodic_registry.periodic_tasks.values()}
-    assert {"retrain_scheduled", "runs_sweep", "stalled_jobs_retry", "alias_reconcile"} <= periodic
+    assert {"retrain_scheduled", "runs_sweep", "stalled_jobs_retry", "jobs_forget", "alias_reconcile"} <= periodic
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_killed_workers_job_is_taken_up_again_and_old_jobs_are_forgotten():
+    job = app.configure_task("stickersnap.releases.tasks.alias_mirror").defer()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_jobs SET status = 'doing', worker_id = NULL WHERE id = %s", [job])
+    assert async_to_sync(tasks.stalled_jobs_retry)(0) >= 1
+    assert ProcrastinateJob.objects.get(id=job).status == "todo"
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_jobs SET status = 'failed' WHERE id = %s", [job])
+        cursor.execute("UPDATE procrastinate_events SET at = at - interval '8 days' WHERE job_id = %s", [job])
+    async_to_sync(tasks.jobs_forget)(0)
+    assert not ProcrastinateJob.objects.filter(id=job).exists()

@@ -55,8 +55,9 @@ class Command(BaseCommand):
         path = Path(settings.BASE_DIR) / "data.dvc"
         path.write_text(_version(number).dvc_text)
         self.stdout.write(
-            f"{path.name} names dataset version {number} now; `dvc pull --remote REMOTE` brings it to data/, where "
-            f"REMOTE is {settings.DVC_REMOTE} (`dvc remote add --local REMOTE {settings.DVC_REMOTE}`)."
+            f"{path.name} names dataset version {number} now. Bring it to data/ with\n"
+            f"  dvc remote add --local --force service {settings.DVC_REMOTE}\n"
+            "  dvc pull --remote service"
         )
 
     def _line(self, version: DatasetVersion) -> None:
