@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db import Error as DatabaseAway
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from annotations.datasets import dataset_freeze
@@ -77,7 +78,7 @@ def run_execute(
             _decide(run, report)
     except RunLost as error:
         report(str(error))
-    except (AnnotationError, WeightsError, DatabaseError, OSError) as error:
+    except (AnnotationError, WeightsError, DatabaseAway, OSError) as error:
         log.warning("Run %s failed: %s", run.id, error)
         _fail(run, str(error))
     except Exception:
@@ -200,7 +201,7 @@ def _fail(run: TrainingRun, message: str) -> None:
         try:
             working = TrainingRun.objects.filter(id=run.id, state__in=TrainingRun.WORKING)
             working.update(finished_at=timezone.now(), **values)
-        except DatabaseError:
+        except DatabaseAway:
             connection.close()
             time.sleep(HEARTBEAT_SECONDS)
         else:
@@ -230,7 +231,7 @@ def _heartbeat(run: TrainingRun) -> Iterator[threading.Event]:
                 alive = TrainingRun.objects.filter(id=run.id, state__in=TrainingRun.WORKING).update(
                     heartbeat_at=timezone.now()
                 )
-            except DatabaseError as error:
+            except DatabaseAway as error:
                 log.warning("No heartbeat of run %s: %s", run.id, error)
                 connection.close()
                 continue

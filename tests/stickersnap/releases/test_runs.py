@@ -7,7 +7,9 @@ import time
 from datetime import timedelta
 
 import psutil
+import psycopg
 import pytest
+from django.db import connection
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -167,6 +169,19 @@ def test_a_run_given_up_elsewhere_is_not_written_on(starter, frozen, trained):
     trained({"event": "epoch", "epoch": 1, "epochs": 1, "train_loss": 1.0, "val_iou": 0.1}, effect=give_up)
     ended, _ = execute(run)
     assert (ended.state, ended.message) == ("failed", "Swept.")
+
+
+def test_a_database_that_goes_away_for_a_moment_is_said(starter, frozen, trained):
+    run = runs.run_start(by="olga", enqueue=False)
+
+    def cut(folder):
+        with psycopg.connect(**{**connection.get_connection_params(), "cursor_factory": None}) as other:
+            other.execute("SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
+
+    trained({"event": "epoch", "epoch": 1, "epochs": 1, "train_loss": 1.0, "val_iou": 0.1}, effect=cut)
+    ended, _ = execute(run)
+    assert ended.state == "failed"
+    assert "The champion keeps serving" in ended.message
 
 
 def test_the_sweep_fails_dead_runs_and_leaves_living_ones(starter):

@@ -75,10 +75,10 @@ def test_a_killed_workers_job_is_taken_up_again_and_old_jobs_are_forgotten():
     job = app.configure_task("stickersnap.releases.tasks.alias_mirror").defer()
     with connection.cursor() as cursor:
         cursor.execute("UPDATE procrastinate_jobs SET status = 'doing', worker_id = NULL WHERE id = %s", [job])
-    assert async_to_sync(tasks.stalled_jobs_retry)(0) >= 1
+    assert async_to_sync(tasks.stalled_jobs_retry.func)(0) >= 1
     assert ProcrastinateJob.objects.get(id=job).status == "todo"
     with connection.cursor() as cursor:
         cursor.execute("UPDATE procrastinate_jobs SET status = 'failed' WHERE id = %s", [job])
         cursor.execute("UPDATE procrastinate_events SET at = at - interval '8 days' WHERE job_id = %s", [job])
-    async_to_sync(tasks.jobs_forget)(0)
+    async_to_sync(tasks.jobs_forget.func)(0)
     assert not ProcrastinateJob.objects.filter(id=job).exists()
