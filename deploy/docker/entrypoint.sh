@@ -4,7 +4,7 @@ set -eu
 
 case ${1:-} in
     web) exec gunicorn stickersnap.wsgi --config deploy/gunicorn.conf.py ;;
-    worker) exec python manage.py procrastinate worker --shutdown-graceful-timeout 20 ;;
+    worker) exec python manage.py procrastinate worker ;;
     migrate) exec python manage.py prepare ;;
     "")
         echo "Say web, worker, migrate, or a command such as: python manage.py doctor" >&2

@@ -6,6 +6,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from annotations.exceptions import AnnotationError
 from annotations.lineage import predictor_current
+from stickersnap.releases import serving
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
@@ -23,9 +24,10 @@ def readyz(request: HttpRequest) -> JsonResponse:
         return _unready("database_away", "PostgreSQL does not answer. Start it, then this recovers by itself.")
     except AnnotationError as error:
         return _unready(error.code, str(error))
-    return JsonResponse(
-        {"status": "ok", "weights": predictor.weights, "network": predictor.network, "device": predictor.device}
-    )
+    answer = {"status": "ok", "weights": predictor.weights, "network": predictor.network, "device": predictor.device}
+    if problem := serving.status().problem:
+        answer["problem"] = problem  # an older deployment answers: alive, but not what was deployed
+    return JsonResponse(answer)
 
 
 def _unready(code: str, detail: str) -> JsonResponse:

@@ -149,6 +149,12 @@ DVC_REMOTE = env.text("DVC_REMOTE", str(STATE / "dvc-remote"))
 MLFLOW_TRACKING_URI = env.text("MLFLOW_TRACKING_URI")
 MLFLOW_ARTIFACTS = env.text("MLFLOW_ARTIFACTS", str(STATE / "mlflow"))
 
+PROCRASTINATE_WORKER_DEFAULTS = {
+    "concurrency": 4,  # a training takes one place for minutes; sweeps and mirrors go on beside it
+    "shutdown_graceful_timeout": 20,
+    "delete_jobs": "successful",
+}
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

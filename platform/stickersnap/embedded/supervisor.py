@@ -78,7 +78,7 @@ class Supervisor:
         environment = self._environment(self._database())
         self._prepare(environment)
         gunicorn = ["gunicorn", "stickersnap.wsgi", "--config", str(self.root / "deploy" / "gunicorn.conf.py")]
-        worker = ["django", "procrastinate", "worker", "--shutdown-graceful-timeout", "20"]
+        worker = ["django", "procrastinate", "worker"]
         for name, module in (("web", gunicorn), ("worker", worker)):
             log = self.state / "logs" / f"{name}.log"
             self.children.append(Child(name, [sys.executable, "-m", *module], log, environment, self.root))

@@ -8,24 +8,12 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from annotations.admin import ReadOnlyAdmin
 from stickersnap.releases import selectors
 from stickersnap.releases.models import Deployment, PromotionDecision, RetrainPolicy, TrainingRun, Weights
 
 PLOT = (320, 120)
 SHOWN = 60
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """Looks at rows that only the loop writes."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Weights)

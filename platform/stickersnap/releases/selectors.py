@@ -1,5 +1,7 @@
 """Every read of weights, runs, decisions and deployments."""
 
+from typing import Any
+
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 
 from annotations.models import DatasetItem
@@ -68,5 +70,10 @@ def figures(weights: Weights) -> dict[str, float]:
     """How good the weights were when they were let in: on held-out photos, else as their card says."""
     decision = PromotionDecision.objects.filter(challenger=weights, passed=True).order_by("-id").first()
     found = decision.evidence.get("challenger") if decision else None
-    found = found or weights.card.get("figures") or {}
+    found = found or _on_photos_never_chosen_by(weights.card.get("figures") or {})
     return {name: value for name, value in found.items() if isinstance(value, int | float)}
+
+
+def _on_photos_never_chosen_by(figures: dict[str, Any]) -> dict[str, Any]:
+    """Of a card's figures, one object per set of photos, those of a set that was not used to choose between runs."""
+    return next((values for name, values in figures.items() if name != "validation"), figures.get("validation", {}))

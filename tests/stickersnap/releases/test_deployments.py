@@ -197,3 +197,11 @@ def test_a_deployment_asks_for_the_mirror_in_its_own_transaction(starter):
 
     jobs = ProcrastinateJob.objects.filter(task_name="stickersnap.releases.tasks.alias_mirror")
     assert jobs.count() == 1
+
+
+def test_shipped_weights_are_described_by_figures_of_photos_that_chose_nothing(db):
+    card = {"figures": {"validation": {"mae": 0.05}, "ecssd": {"mae": 0.09, "pictures": 250}}}
+    weights = Weights.objects.create(sha256="e" * 64, network="basnet-small", card=card)
+    assert selectors.figures(weights) == {"mae": 0.09, "pictures": 250}
+    weights.card = {}
+    assert selectors.figures(weights) == {}
