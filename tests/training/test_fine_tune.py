@@ -15,7 +15,7 @@ from segmentation.predictor import TorchPredictor
 from training.__main__ import main
 from training.config import FineTuneConfig
 from training.dataset import Pair
-from training.train import batches, freeze_statistics, order, put_aside
+from training.train import batches, freeze_statistics, idle_cores, order, put_aside
 
 Maker = Callable[..., Path]
 SMALL = ["--size", "64", "--batch", "2", "--least-steps", "2", "--threads", "1", "--device", "cpu"]
@@ -203,3 +203,10 @@ def test_figures_are_printed_for_any_weights(dataset: Maker, plain: Path, capsys
         assert told["images"] == count
         assert 0 <= told["mae"] <= 1
     assert main(["evaluate", "--weights", "starter", "--data", str(dataset(1, 0, "none")), "--device", "cpu"]) == 2
+
+
+def test_a_busy_machine_lends_at_least_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getloadavg", lambda: (50.0, 50.0, 50.0))
+    assert idle_cores() == 1
+    monkeypatch.setattr(os, "getloadavg", lambda: (0.0, 0.0, 0.0))
+    assert idle_cores() >= 1
