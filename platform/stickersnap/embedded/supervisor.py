@@ -180,7 +180,9 @@ class Supervisor:
         claim.note(self.state, self.address, [child.pid for child in self.children if child.pid])
 
     def _welcome(self, ready: Ready, seconds: float) -> None:
-        python = os.path.relpath(sys.executable)
+        python, logs = os.path.relpath(sys.executable), self.state / "logs"
+        if logs.is_relative_to(Path.cwd()):
+            logs = logs.relative_to(Path.cwd())
         self.say("")
         self.say(f"StickerSnap runs at {self.address}  (up in {seconds:.0f} s)")
         self.say(f"  device    {ready.device}")
