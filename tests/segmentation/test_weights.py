@@ -133,3 +133,17 @@ def test_a_card_of_other_weights_fails_the_self_test() -> None:
         other = weights.LoadedWeights(loaded.network, loaded.sha256, card, loaded.folder)
         with pytest.raises(golden.GoldenError):
             golden.self_test(TorchPredictor(other, "cpu"))
+
+
+def test_the_starter_says_where_it_comes_from_and_how_good_it_is() -> None:
+    card = weights.load("starter").card
+    assert card["encoder"]["licence"] == "Apache-2.0"
+    assert len(card["data"]) == 11
+    assert all(entry["licence"] and entry["pairs"] for entry in card["data"])
+    assert card["figures"]["ecssd"]["pictures"] == 250
+    assert 0 < card["subject_threshold"] < 1
+    readme = (weights.starter_folder() / "README.md").read_text(encoding="utf-8")
+    assert card["sha256"] in readme
+    for name in ("max_f_beta", "mae", "mean_iou", "mean_boundary_f"):
+        assert f"{card['figures']['ecssd'][name]:.3f}" in readme
+    assert "No figure on PASCAL-S may be quoted" in readme
