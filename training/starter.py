@@ -20,7 +20,7 @@ from segmentation.transforms import channels_last, normalise
 from training import checkpoint, starter_card
 from training.calibrate import calibrate
 from training.config import StarterConfig
-from training.dataset import Pair, plain_folder, validation_split
+from training.dataset import DataError, Pair, plain_folder, validation_split
 from training.encoder import load_pretrained
 from training.errors import TrainingError
 from training.evaluate import figures_of
@@ -216,6 +216,8 @@ def run(data: Path, evaluation: Path | None, out: Path, encoder: Path, config: S
     Several processes of one thread each share every batch: on a busy machine they wait for each other once a step,
     threads once an operation.
     """
+    if not encoder.is_file():
+        raise DataError(f"There is no pretrained encoder at {encoder}: name its .npz with --encoder.")
     out.mkdir(parents=True, exist_ok=True)
     (out / "rendezvous").unlink(missing_ok=True)
     if not resume:

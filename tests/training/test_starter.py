@@ -74,6 +74,12 @@ def test_a_short_run_makes_starter_weights(
     assert again[-1]["weights"] == loaded.sha256
 
 
+def test_a_missing_encoder_is_a_clear_error(plain: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["starter", "--data", str(plain), "--out", str(tmp_path / "out"), "--encoder", str(tmp_path / "none")]
+    assert main(arguments) == 2
+    assert "--encoder" in capsys.readouterr().err
+
+
 def test_the_threshold_divides_what_can_be_divided() -> None:
     assert 0.3 < calibrate.best_threshold([0.9, 0.8, 0.95], [0.1, 0.3]) <= 0.8
     overlapping = calibrate.best_threshold(list(np.linspace(0.5, 1, 100)), list(np.linspace(0, 0.6, 100)))
