@@ -10,7 +10,9 @@ PROVENANCE: dict[str, Any] = {
         "origin": "MobileNetV2 0.5 of TensorFlow's deeplabv3_257_mv_gpu (pretrained on ImageNet, COCO and VOC)",
         "licence": "Apache-2.0",
     },
-    "command": "python -m training starter --data train --evaluate ecssd --encoder encoder_mobilenetv2_050.npz --out FOLDER",
+    "command": (
+        "python -m training starter --data train --evaluate ecssd --encoder encoder_mobilenetv2_050.npz --out FOLDER"
+    ),
     "data": [
         {"name": "PASCAL-S", "pairs": 813, "source": "Li et al. 2014; VOC 2010 photographs", "licence": "academic"},
         {"name": "Caltech-101", "pairs": 861, "source": "Li et al. 2003", "licence": "CC BY 4.0 by its card"},
