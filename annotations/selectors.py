@@ -3,10 +3,12 @@
 import uuid
 from typing import Any
 
+import numpy as np
 from django.db.models import F, OuterRef, Prefetch, QuerySet, Subquery
 
 from annotations.exceptions import NotFound
 from annotations.models import APPROVED, Correction, Photo, Prediction
+from segmentation import mask as masks
 
 STATES = {"approve": "approved", "reject": "rejected"}
 
@@ -76,6 +78,11 @@ def correction_get(correction_id: uuid.UUID, owner: uuid.UUID, user: Any) -> Cor
 def latest_prediction(photo: Photo) -> Prediction | None:
     """The newest prediction of a photo."""
     return next(iter(photo.predictions.all()), None)
+
+
+def mask_settled(prediction: Prediction) -> np.ndarray:
+    """A prediction's mask as its sticker shows it, HxW uint8: without the haze of what is only half believed."""
+    return masks.settle(masks.decode_png(bytes(prediction.mask), empty=True))
 
 
 def latest_correction(photo: Photo, author: uuid.UUID) -> Correction | None:

@@ -49,14 +49,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except predictor.DeviceError as error:
         return complain("device", str(error))
     cut = cutter.predict(rgb)
-    if not cut.subject_found or mask.is_empty(cut.alpha):
+    if not cut.subject_found or mask.is_empty(mask.settle(cut.alpha)):
         print("no_subject_found: No subject stands out in this photo: try one with a clear subject.")
         return NO_SUBJECT
     try:
         args.output.write_bytes(mask.encode_png(cut.alpha))
         if args.cutout:
-            left, top, right, bottom = mask.crop_box(cut.alpha)
-            cropped = mask.cutout(rgb, cut.alpha)[top:bottom, left:right]
+            alpha = mask.settle(cut.alpha)
+            left, top, right, bottom = mask.crop_box(alpha)
+            cropped = mask.cutout(rgb, alpha)[top:bottom, left:right]
             args.cutout.write_bytes(picture.encode_png(cropped))
     except OSError as error:
         return complain("not_written", f"{error.filename} cannot be written ({error.strerror}): check the path.")

@@ -21,6 +21,7 @@ from annotations.api.answers import Timing, name_predictor, picture_response
 from annotations.models import Correction, Photo
 from annotations.owners import owner_of
 from annotations.permissions import IsReviewer
+from segmentation import mask as masks
 from segmentation import picture as pictures
 
 PICTURE = OpenApiResponse(OpenApiTypes.BINARY)
@@ -104,14 +105,17 @@ class PhotoImageView(APIView):
 
 
 class PredictionMaskView(APIView):
-    """The soft mask a network made, at the photo's size."""
+    """The soft mask a network made, at the photo's size; `?settled=1` gives it as its sticker shows it."""
 
     permission_classes = [AllowAny]
 
-    @extend_schema(responses={(200, "image/png"): PICTURE})
+    @extend_schema(responses={(200, "image/png"): PICTURE}, parameters=[OpenApiParameter("settled", bool)])
     def get(self, request: Request, prediction_id: uuid.UUID) -> HttpResponse:
         prediction = selectors.prediction_get(prediction_id, owner_of(request), request.user)
-        response = picture_response(bytes(prediction.mask), "image/png")
+        mask = bytes(prediction.mask)
+        if "settled" in request.query_params:
+            mask = masks.encode_png(selectors.mask_settled(prediction))
+        response = picture_response(mask, "image/png")
         response["X-Weights"] = prediction.weights
         response["X-Device"] = prediction.device
         return response

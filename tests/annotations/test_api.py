@@ -61,6 +61,16 @@ def test_the_mask_has_the_photos_size(client, uploaded):
     assert Image.open(io.BytesIO(mask.content)).size == (uploaded.width, uploaded.height)
 
 
+def test_a_predictions_mask_comes_as_its_sticker_shows_it_and_as_the_network_made_it(client, uploaded):
+    prediction = uploaded.predictions.get()
+    raw = masks.decode_png(client.get(f"/api/v1/predictions/{prediction.id}/mask.png").content)
+    photo = client.get(f"/api/v1/photos/{uploaded.id}/").json()
+    shown = masks.decode_png(client.get(photo["prediction"]["mask_url"]).content)
+    assert np.array_equal(raw, masks.decode_png(bytes(prediction.mask)))
+    assert np.array_equal(shown, masks.settle(raw))
+    assert not np.array_equal(shown, raw)
+
+
 def test_a_session_sees_its_own_photos_only(client, uploaded):
     assert client.get("/api/v1/photos/").json()["count"] == 1
     assert Client().get("/api/v1/photos/").json()["count"] == 0

@@ -113,3 +113,17 @@ def test_a_cutout_carries_no_hidden_background(photo: np.ndarray) -> None:
     assert not rgba[alpha == 0].any()
     with pytest.raises(ValueError):
         mask.cutout(photo[1:], alpha)
+
+
+def test_settling_takes_the_haze_and_keeps_the_cut():
+    every = np.arange(256, dtype=np.uint8)[None]
+    settled = mask.settle(every)
+    assert np.array_equal(settled >= 128, every >= 128)
+    assert (np.diff(settled[0].astype(int)) >= 0).all()
+    assert settled[0, :64].max() == 0
+    assert settled[0, 192:].min() == 255
+
+
+def test_settling_stretches_nothing_to_its_own_range():
+    faint = np.full((9, 9), 40, np.uint8)
+    assert mask.settle(faint).max() == 0

@@ -34,7 +34,7 @@ def sticker_render(*, photo: Photo, author: uuid.UUID, target: str, outline: boo
     if known := Sticker.objects.filter(**made_of).first():
         return known
     rgb = pictures.decode(bytes(photo.image)).rgb
-    alpha = masks.decode_png(bytes((correction or prediction).mask), empty=True)
+    alpha = masks.decode_png(bytes(correction.mask)) if correction else selectors.mask_settled(prediction)
     try:
         made = sticker_file(rgb, alpha, target, outline)
     except NothingToCut:
@@ -57,4 +57,4 @@ def cut_out(rgb: np.ndarray, alpha: np.ndarray) -> bytes:
 
     Raises NothingToCut.
     """
-    return pictures.encode_png(np.asarray(crop(rgb, alpha)))
+    return pictures.encode_png(np.asarray(crop(rgb, masks.settle(alpha))))

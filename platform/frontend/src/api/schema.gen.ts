@@ -115,7 +115,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The soft mask a network made, at the photo's size. */
+        /** @description The soft mask a network made, at the photo's size; `?settled=1` gives it as its sticker shows it. */
         get: operations["v1_predictions_mask.png_retrieve"];
         put?: never;
         post?: never;
@@ -546,7 +546,7 @@ export interface components {
             /** Format: double */
             seconds: number;
         };
-        /** @description A run with its curves: lists of [epoch, value]. */
+        /** @description A run of `selectors.runs`, with its curves: lists of [epoch, value]. */
         Run: {
             /** Format: uuid */
             readonly id: string;
@@ -554,7 +554,8 @@ export interface components {
             message?: string;
             network: string;
             dataset_version: number | null;
-            readonly samples: number | null;
+            /** @description Of the dataset version. */
+            samples: number | null;
             readonly heldout: number | null;
             /** Format: date-time */
             readonly created_at: string;
@@ -858,7 +859,9 @@ export interface operations {
     };
     "v1_predictions_mask.png_retrieve": {
         parameters: {
-            query?: never;
+            query?: {
+                settled?: boolean;
+            };
             header?: never;
             path: {
                 prediction_id: string;
