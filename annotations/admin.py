@@ -81,7 +81,7 @@ class WaitingFilter(admin.SimpleListFilter):
 
 @admin.register(Correction)
 class CorrectionAdmin(ReadOnlyAdmin):
-    list_display = ["id", "photo_picture", "old_mask", "new_mask", "state", "seconds", "updated_at"]
+    list_display = ["photo_picture", "old_mask", "new_mask", "state", "seconds", "updated_at"]
     list_filter = [WaitingFilter, "created_at"]
     exclude = ["mask", "strokes"]
     actions = ["approve", "reject"]

@@ -39,6 +39,7 @@ const METRICS: Record<string, string> = {
   mean_boundary_f: "Boundary F",
   mae: "Mean absolute error",
   max_f_beta: "Max F-beta",
+  pictures: "Photos measured",
 };
 
 export function metricName(name: string): string {
