@@ -30,6 +30,7 @@ SUPERUSER = "postgres"
 MAJOR_VERSION = 18
 START_SECONDS = 600  # crash recovery replays the write-ahead log first
 STOP_SECONDS = 60
+COMING_OR_GOING = (None, "57P01", "57P02", "57P03")  # no answer at all, or: shutting down, crashed, starting up
 SOCKET = ".s.PGSQL.5432"
 SOCKET_LOCK = f"{SOCKET}.lock"
 SOCKET_BYTES = 100  # a socket's path may be 107 bytes long on Linux, 103 on macOS
@@ -57,8 +58,10 @@ def start(state: Path, *, durable: bool = True) -> str:
         if account.borrowed:
             let_through(data)
         _bring_up(state, account, durable=durable)
-        _ensure_database(state)
-    return _required_url(state)
+        address = url(state)
+    if address is None:
+        raise PostgresError(f"PostgreSQL stopped as soon as it had started. See {_log(state)}.")
+    return address
 
 
 def stop(state: Path) -> None:
@@ -261,7 +264,7 @@ def _bring_up(state: Path, account: Account, *, durable: bool) -> None:
             _sweep(data)
             _configure(data, account, durable=durable)
             _launch(state, account)
-        if _pid_file_lines(data)[7:8] == ["ready"]:
+        if _pid_file_lines(data)[7:8] == ["ready"] and _has_database(state):
             return
         time.sleep(0.1)
     raise PostgresError(f"PostgreSQL is not ready after {START_SECONDS} s. See {_log(state)}.")
@@ -277,17 +280,20 @@ def _launch(state: Path, account: Account) -> None:
         raise PostgresError(f"PostgreSQL did not start. The end of {log}:\n{tail(log.read_text(errors='replace'))}")
 
 
-def _required_url(state: Path, database: str = DATABASE) -> str:
-    found = url(state, database)
-    if found is None:
-        raise PostgresError(f"PostgreSQL stopped as soon as it had started. See {_log(state)}.")
-    return found
-
-
-def _ensure_database(state: Path) -> None:
+def _has_database(state: Path) -> bool:
+    """Make our database where there is none; False where the server does not answer, killed a moment ago perhaps."""
     import psycopg
 
-    with psycopg.connect(_required_url(state, "postgres"), autocommit=True, connect_timeout=10) as connection:
-        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
-        if found is None:
-            connection.execute(f"CREATE DATABASE {DATABASE}")
+    server = url(state, "postgres")
+    if server is None:
+        return False
+    try:
+        with psycopg.connect(server, autocommit=True, connect_timeout=10) as connection:
+            found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
+            if found is None:
+                connection.execute(f"CREATE DATABASE {DATABASE}")
+    except psycopg.OperationalError as error:
+        if error.sqlstate in COMING_OR_GOING:
+            return False
+        raise PostgresError(f"PostgreSQL runs, but: {str(error).strip()} See {_log(state)}.") from None
+    return True

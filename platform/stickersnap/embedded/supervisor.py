@@ -18,6 +18,7 @@ from stickersnap.embedded.logs import rotate, tail
 from stickersnap.embedded.readiness import Ready, readiness
 
 TICK_SECONDS = 0.25
+DATABASE_PAUSE_SECONDS = 5.0
 
 
 class Stopped(Exception):
@@ -45,6 +46,7 @@ class Supervisor:
     database_url: str
     say: Callable[[str], None]
     children: list[Child] = field(default_factory=list)
+    database_again_at: float = 0.0
     stop_asked: threading.Event = field(default_factory=threading.Event)
     hurry_asked: threading.Event = field(default_factory=threading.Event)
 
@@ -125,14 +127,23 @@ class Supervisor:
     def _tick(self) -> None:
         """Look after every part once, then rest a moment."""
         self._check_stop()
-        if not self.database_url and not postgres.running(self.state):
-            self.say("PostgreSQL died; it starts again")
-            postgres.start(self.state)
+        self._tend_database()
         for child in self.children:
             if message := child.tend():
                 self.say(message)
                 self._note_children()
         self.stop_asked.wait(TICK_SECONDS)
+
+    def _tend_database(self) -> None:
+        """Start PostgreSQL again if it died; where it can't, on a full disk perhaps, try again every few seconds."""
+        if self.database_url or time.monotonic() < self.database_again_at or postgres.running(self.state):
+            return
+        self.say("PostgreSQL died; it starts again")
+        try:
+            postgres.start(self.state)
+        except postgres.PostgresError as error:
+            self.say(f"{error}\nTrying again in {DATABASE_PAUSE_SECONDS:.0f} s.")
+            self.database_again_at = time.monotonic() + DATABASE_PAUSE_SECONDS
 
     def _stop(self) -> None:
         """Web and worker finish what they are at; the database, which they need for that, stops last."""
