@@ -77,7 +77,7 @@ clean: ## Remove what was built (.venv and var, the service's own data, stay)
 
 .venv/installed-dev: .venv/installed
 	$(call heading,Installing what the tests need into .venv)
-	@$(PIP) --editable '.[web,model,train,dev]'
+	@$(PIP) --quiet --editable '.[web,model,train,dev]'
 	@touch $@
 
 $(FRONTEND)/node_modules/installed: $(FRONTEND)/package-lock.json | .venv/bin/python

@@ -181,6 +181,8 @@ def person(browser, stack: Stack, request: pytest.FixtureRequest):
             base_url=stack.url, viewport={"width": 1280, "height": 900}, locale="en-GB", **options
         )
         context.set_default_timeout(PATIENCE * 1000)
+        # Somebody must listen before a key opens the chooser: only then does the browser hand it over.
+        context.on("page", lambda page: page.on("filechooser", lambda chooser: None))
         context.on("weberror", lambda error: complaints.append(str(error.error)))
         context.on("console", lambda message: _note(message, complaints))
         contexts.append(context)
