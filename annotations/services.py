@@ -53,7 +53,8 @@ def photo_create(
         return _same_upload(known, owner, upload_sha256)
     image, media_type = _normalised(picture)
     height, width = picture.rgb.shape[:2]
-    phash = fingerprints.phash(picture.rgb)
+    phash, mirrored = fingerprints.phashes(picture.rgb)
+    prediction = _prediction_fields(predictor, cut)
     try:
         with transaction.atomic():
             photo = Photo.objects.create(
@@ -67,10 +68,10 @@ def photo_create(
                 width=width,
                 height=height,
                 phash=phash,
-                group=_group(phash, fingerprints.phash_mirrored(picture.rgb)),
+                group=_group(phash, mirrored),
                 consented_at=consented_at,
             )
-            prediction_record(photo=photo, predictor=predictor, cut=cut)
+            Prediction.objects.create(photo=photo, **prediction)
     except IntegrityError:
         if not (known := selectors.photo_uploaded(photo_id)):
             raise
@@ -113,21 +114,16 @@ def _group(phash: int, mirrored: int) -> uuid.UUID:
     return row[0] if row else uuid.uuid4()
 
 
-def prediction_record(*, photo: Photo, predictor: Predictor, cut: Cut) -> Prediction:
-    """Keeps what these weights made of the photo. The first answer of a set of weights stands."""
-    prediction, _ = Prediction.objects.get_or_create(
-        photo=photo,
-        weights=predictor.weights,
-        defaults={
-            "mask": masks.encode_png(cut.alpha),
-            "network": predictor.network,
-            "device": predictor.device,
-            "uncertainty": cut.uncertainty,
-            "subject_score": cut.subject_score,
-            "subject_found": cut.subject_found,
-        },
-    )
-    return prediction
+def _prediction_fields(predictor: Predictor, cut: Cut) -> dict[str, Any]:
+    return {
+        "weights": predictor.weights,
+        "mask": masks.encode_png(cut.alpha),
+        "network": predictor.network,
+        "device": predictor.device,
+        "uncertainty": cut.uncertainty,
+        "subject_score": cut.subject_score,
+        "subject_found": cut.subject_found,
+    }
 
 
 @transaction.atomic

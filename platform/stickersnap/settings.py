@@ -142,7 +142,8 @@ CONSENT = "stickersnap.accounts.selectors.consent_of"
 WEIGHTS_TRAINED_ON = "stickersnap.releases.selectors.weights_trained_on"
 
 DEVICE = env.choice("STICKERSNAP_DEVICE", "auto", ("auto", "cpu", "cuda"))
-PREDICTIONS_WAITING = env.integer("STICKERSNAP_PREDICTIONS_WAITING", 16, 1, 1000)
+# Fewer than the web process has threads (8): one stays free to refuse, and to say that the service is alive.
+PREDICTIONS_WAITING = env.integer("STICKERSNAP_PREDICTIONS_WAITING", 6, 1, 1000)
 UPLOADS_PER_MINUTE = env.integer("STICKERSNAP_UPLOADS_PER_MINUTE", 120, 1, 1_000_000)
 RETENTION_HOURS = env.integer("STICKERSNAP_RETENTION_HOURS", 24 * 7, 1, 24 * 3650)
 DVC_REMOTE = env.text("DVC_REMOTE", str(STATE / "dvc-remote"))

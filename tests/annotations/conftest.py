@@ -26,11 +26,6 @@ class DiscPredictor:
 
 
 @pytest.fixture
-def disc_predictor(disc):
-    return DiscPredictor(disc)
-
-
-@pytest.fixture
 def photo_of(db, disc, as_png):
     """Keeps a photo with its prediction: photo_of(owner, picture, consented_at=…)."""
 

@@ -17,9 +17,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def served(monkeypatch, disc_predictor):
-    """These tests are about HTTP: a disc answers for the network."""
-    monkeypatch.setattr("stickersnap.releases.serving.predictor_current", lambda: disc_predictor)
+def served(monkeypatch, starter):
+    """The shipped weights answer; how a deployment gets here is tested with the releases."""
+    monkeypatch.setattr("stickersnap.releases.serving.predictor_current", lambda: starter)
 
 
 def upload(client: Client, data: bytes, name: str = "cat.png", **fields):
@@ -41,7 +41,7 @@ def uploaded(client, as_png, cat):
     return Photo.objects.get(id=upload(client, as_png(cat)).json()["id"])
 
 
-def test_an_upload_answers_the_photo_and_who_cut_it(client, as_png, cat):
+def test_an_upload_answers_the_photo_and_who_cut_it(client, as_png, cat, starter):
     answer = upload(client, as_png(cat))
     assert answer.status_code == 201
     photo = answer.json()
@@ -49,7 +49,7 @@ def test_an_upload_answers_the_photo_and_who_cut_it(client, as_png, cat):
     assert photo["consent"] is False
     assert photo["correction"] is None
     assert photo["prediction"]["subject_found"] is True
-    assert answer["X-Weights"] == photo["prediction"]["weights"] == "d" * 64
+    assert answer["X-Weights"] == photo["prediction"]["weights"] == starter.weights
     assert answer["X-Device"] == "cpu"
     assert {stage.split(";")[0] for stage in answer["Server-Timing"].split(", ")} == {"decode", "network", "store"}
 
@@ -185,7 +185,9 @@ def test_a_reviewer_sees_both_masks_and_approves(client, uploaded, form, fill, p
     item = reviewer.get("/api/v1/queue/review/").json()["results"][0]
     assert item["correction"]["id"] == str(correction_id)
     assert item["seconds"] == 4.5
-    assert 0.2 < item["iou"] < 0.5
+    before = masks.decode_png(reviewer.get(item["prediction"]["mask_url"]).content)
+    assert item["iou"] == pytest.approx(masks.iou(before, fill(uploaded)))
+    assert 0 < item["iou"] < 1
     for url in (item["photo"]["image_url"], item["prediction"]["mask_url"], item["correction"]["mask_url"]):
         assert reviewer.get(url).status_code == 200
 

@@ -99,3 +99,20 @@ def test_orientation_is_applied_before_the_mask_exists(client, cat):
     picture = Image.open(io.BytesIO(client.get(photo["image_url"]).content))
     assert mask.size == picture.size == (300, 451)
     assert not picture.getexif()
+
+
+@pytest.mark.parametrize(("address", "field"), [("/api/v1/photos/", "image"), ("/", "data")])
+def test_past_the_bound_a_photo_is_refused_with_a_time_to_wait_and_nothing_is_kept(
+    client, monkeypatch, starter, as_png, cat, address, field
+):
+    from stickersnap.releases.serving import BoundedPredictor
+
+    bounded = BoundedPredictor(starter, waiting=1)
+    monkeypatch.setattr("stickersnap.releases.serving.predictor_current", lambda: bounded)
+    send = {field: SimpleUploadedFile("cat.png", as_png(cat))}
+    with bounded._place(), bounded._place():
+        answer = client.post(address, send)
+    assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+    assert int(answer["Retry-After"]) > 0
+    assert not Photo.objects.exists()
+    assert client.post(address, {field: SimpleUploadedFile("cat.png", as_png(cat))}).status_code in {200, 201}
