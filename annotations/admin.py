@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -13,7 +15,11 @@ from annotations import selectors, services
 from annotations.exceptions import AnnotationError
 from annotations.models import Correction, DatasetItem, DatasetVersion, Photo, Prediction, Review
 
-REASON_FROM_ADMIN = "rejected in the admin"
+
+class ReviewForm(ActionForm):
+    """What is asked beside the action: a rejection says why."""
+
+    reason = forms.CharField(required=False, max_length=300, label="Reason", help_text="A rejection needs one.")
 
 
 def thumbnail(url: str, label: str) -> SafeString:
@@ -81,10 +87,11 @@ class WaitingFilter(admin.SimpleListFilter):
 
 @admin.register(Correction)
 class CorrectionAdmin(ReadOnlyAdmin):
-    list_display = ["photo_picture", "old_mask", "new_mask", "state", "seconds", "updated_at"]
+    list_display = ["photo_picture", "old_mask", "new_mask", "changed", "state", "seconds", "updated_at"]
     list_filter = [WaitingFilter, "created_at"]
     exclude = ["mask", "strokes"]
     actions = ["approve", "reject"]
+    action_form = ReviewForm
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Correction]:
         return selectors.corrections().filter(photo__consented_at__isnull=False)
@@ -105,19 +112,25 @@ class CorrectionAdmin(ReadOnlyAdmin):
         url = f"{reverse('correction-mask', args=[correction.id])}?version={correction.version}"
         return thumbnail(url, "new mask")
 
+    @admin.display(description="difference")
+    def changed(self, correction: Correction) -> SafeString:
+        url = f"{reverse('correction-difference', args=[correction.id])}?version={correction.version}"
+        return thumbnail(url, "difference: added in green, removed in red")
+
     @admin.display(description="state")
     def state(self, correction: Correction) -> str:
         return selectors.correction_state(correction)[0]
 
     @admin.action(description="Approve", permissions=["review"])
     def approve(self, request: HttpRequest, queryset: QuerySet[Correction]) -> None:
-        self._each(request, queryset, services.correction_approve, "")
+        self._each(request, queryset, services.correction_approve)
 
     @admin.action(description="Reject", permissions=["review"])
     def reject(self, request: HttpRequest, queryset: QuerySet[Correction]) -> None:
-        self._each(request, queryset, services.correction_reject, REASON_FROM_ADMIN)
+        self._each(request, queryset, services.correction_reject)
 
-    def _each(self, request: HttpRequest, queryset: QuerySet[Correction], write: Any, reason: str) -> None:
+    def _each(self, request: HttpRequest, queryset: QuerySet[Correction], write: Any) -> None:
+        reason = request.POST.get("reason", "")
         for correction in queryset:
             try:
                 write(correction=correction, version=correction.version, reviewer=request.user, reason=reason)

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 from django.db.models import F, OuterRef, Prefetch, QuerySet, Subquery
 
+from annotations.difference import difference
 from annotations.exceptions import NotFound
 from annotations.models import APPROVED, Correction, Photo, Prediction
 from segmentation import mask as masks
+from segmentation import picture as pictures
 
 STATES = {"approve": "approved", "reject": "rejected"}
 
@@ -119,6 +121,12 @@ def correction_state(correction: Correction) -> tuple[str, str]:
         if review.version == correction.version:
             return STATES[review.verdict], review.reason
     return "waiting", ""
+
+
+def correction_difference(correction: Correction) -> np.ndarray:
+    """What a correction changed of the mask it started from, as a picture: hxwx3 uint8 (see `difference`)."""
+    photo = pictures.decode(bytes(correction.photo.image))
+    return difference(photo.rgb, mask_settled(correction.prediction), masks.decode_png(bytes(correction.mask)))
 
 
 def _with_labels(photos: QuerySet[Photo], author: uuid.UUID) -> QuerySet[Photo]:

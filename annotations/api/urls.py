@@ -9,6 +9,11 @@ urlpatterns = [
     path("predictions/<uuid:prediction_id>/mask.png", views.PredictionMaskView.as_view(), name="prediction-mask"),
     path("corrections/<uuid:correction_id>/", views.CorrectionView.as_view(), name="correction"),
     path("corrections/<uuid:correction_id>/mask.png", views.CorrectionMaskView.as_view(), name="correction-mask"),
+    path(
+        "corrections/<uuid:correction_id>/difference.png",
+        views.CorrectionDifferenceView.as_view(),
+        name="correction-difference",
+    ),
     path("corrections/<uuid:correction_id>/review/", views.ReviewView.as_view(), name="correction-review"),
     path("queue/correct/", views.QueueCorrectView.as_view(), name="queue-correct"),
     path("queue/review/", views.QueueReviewView.as_view(), name="queue-review"),

@@ -176,6 +176,19 @@ class CorrectionMaskView(APIView):
         return response
 
 
+class CorrectionDifferenceView(APIView):
+    """What a correction changed: added in green, removed in red, over the faded photo; 512 pixels at most."""
+
+    permission_classes = [IsReviewer]
+
+    @extend_schema(responses={(200, "image/png"): PICTURE})
+    def get(self, request: Request, correction_id: uuid.UUID) -> HttpResponse:
+        correction = selectors.correction_get(correction_id, owner_of(request), request.user)
+        response = picture_response(pictures.encode_png(selectors.correction_difference(correction)), "image/png")
+        response["Cache-Control"] = "private, no-cache"
+        return response
+
+
 class QueueCorrectView(OwnerView, ListAPIView):
     """Consented photos that nobody has corrected, the most uncertain first."""
 

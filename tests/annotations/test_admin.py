@@ -25,16 +25,17 @@ def correction(photo_of, submit, fill, cat):
     return submit(photo, OWNER, fill(photo))[0]
 
 
-def act(client, action: str, correction) -> str:
-    fields = {"action": action, "_selected_action": [str(correction.id)]}
+def act(client, action: str, correction, reason: str = "") -> str:
+    fields = {"action": action, "_selected_action": [str(correction.id)], "reason": reason}
     return client.post("/admin/annotations/correction/", fields, follow=True).content.decode()
 
 
-def test_the_list_shows_photo_old_mask_and_new_mask(client, operator, correction):
+def test_the_list_shows_photo_both_masks_and_their_difference(client, operator, correction):
     page = client.get("/admin/annotations/correction/?review=waiting").content.decode()
     assert f"/api/v1/photos/{correction.photo_id}/image/" in page
     assert f"/api/v1/predictions/{correction.prediction_id}/mask.png" in page
     assert f"/api/v1/corrections/{correction.id}/mask.png" in page
+    assert f"/api/v1/corrections/{correction.id}/difference.png" in page
 
 
 def test_approving_in_the_admin_lets_it_into_the_next_dataset(client, operator, correction):
@@ -45,8 +46,11 @@ def test_approving_in_the_admin_lets_it_into_the_next_dataset(client, operator, 
 
 
 def test_rejecting_in_the_admin_keeps_it_out(client, operator, correction):
-    act(client, "reject", correction)
-    assert selectors.correction_state(correction)[0] == "rejected"
+    assert "Say why" in act(client, "reject", correction)
+    assert selectors.correction_state(correction) == ("waiting", "")
+    act(client, "reject", correction, "an ear is missing")
+    correction = selectors.corrections().get()
+    assert selectors.correction_state(correction) == ("rejected", "an ear is missing")
 
 
 def test_pictures_without_consent_are_not_shown(client, operator, photo_of, coffee):

@@ -21,6 +21,7 @@ LEAST_ROLE = {
     "prediction-mask": "anyone",
     "correction": "anyone",
     "correction-mask": "anyone",
+    "correction-difference": "reviewer",
     "correction-review": "reviewer",
     "queue-correct": "reviewer",
     "queue-review": "reviewer",
