@@ -92,10 +92,11 @@ class TorchPredictor:
         with self.lock:
             logits = self.module(x.to(self.device, memory_format=torch.channels_last))[:2]
             refined, coarse = torch.cat(logits)[:, 0].float().sigmoid().cpu()
-        score = subject_score(refined)
+        maps = refined.numpy(), coarse.numpy()
+        score = subject_score(*maps, self.card)
         return Cut(
             alpha=alpha_at(refined, *rgb.shape[:2]),
-            uncertainty=uncertainty(refined, coarse),
+            uncertainty=uncertainty(*maps),
             subject_score=score,
             subject_found=score >= self.threshold,
         )
