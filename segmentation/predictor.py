@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from segmentation.transforms import alpha_at, channels_last, network_input
+from segmentation.backends import Backend, DeviceError
+from segmentation.transforms import alpha_at, resize
 from segmentation.uncertainty import subject_score, uncertainty
 
 if TYPE_CHECKING:
@@ -19,21 +21,19 @@ if TYPE_CHECKING:
 SUBJECT_THRESHOLD = 0.5
 
 
-class DeviceError(Exception):
-    """The device that was asked for is not there; the message says what to do."""
-
-
 @dataclass(frozen=True)
 class Cut:
     """What a network says of a photo: `alpha` is H×W uint8 at the photo's size, the other figures are 0..1.
 
-    `uncertainty` says how far the network's refined and coarse maps disagree.
+    `uncertainty` says how far the network's refined and coarse maps disagree. `timings` are milliseconds by stage:
+    queue (waited for the device) and network.
     """
 
     alpha: NDArray[np.uint8]
     uncertainty: float
     subject_score: float
     subject_found: bool
+    timings: Mapping[str, float] = field(default_factory=dict)
 
 
 class Predictor(Protocol):
@@ -61,6 +61,8 @@ class Predictor(Protocol):
 
 def choose_device(device: str) -> str:
     """ "auto" to "cuda" where there is one, else "cpu". DeviceError for a device that is absent or unknown."""
+    import torch
+
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and not torch.cuda.is_available():
@@ -70,33 +72,58 @@ def choose_device(device: str) -> str:
     return device
 
 
-class TorchPredictor:
-    """A predictor on torch. Safe to share between threads: one photo at a time is on the device."""
+def squashed(rgb: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """A photo (H×W×3 uint8 sRGB) as a backend's input, size×size×3; ValueError for another shape or dtype."""
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or not rgb.size:
+        raise ValueError(f"A photo is H×W×3 uint8, this is {rgb.dtype} of shape {rgb.shape}.")
+    return resize(rgb, size)
 
-    def __init__(self, loaded: LoadedWeights, device: str = "auto") -> None:
-        self.device = choose_device(device)
-        self.weights = loaded.sha256
-        self.card = loaded.card
-        self.network = str(loaded.card["network"])
-        self.size = int(loaded.card.get("size", 256))
-        self.threshold = float(loaded.card.get("subject_threshold", SUBJECT_THRESHOLD))
-        self.module = channels_last(loaded.network.eval()).to(self.device)
-        self.lock = threading.Lock()
 
-    @torch.inference_mode()
+def cut_of(
+    maps: NDArray[np.float32], height: int, width: int, card: Mapping[str, Any], timings: Mapping[str, float]
+) -> Cut:
+    """What the two maps (2×S×S probabilities: refined, coarse) say of a photo of this height and width."""
+    refined, coarse = maps
+    score = subject_score(refined, coarse, card)
+    return Cut(
+        alpha=alpha_at(refined, height, width),
+        uncertainty=uncertainty(refined, coarse),
+        subject_score=score,
+        subject_found=score >= float(card.get("subject_threshold", SUBJECT_THRESHOLD)),
+        timings=timings,
+    )
+
+
+class BackendPredictor:
+    """A predictor on a backend. Safe to share between threads: one photo at a time is on the device."""
+
+    def __init__(self, backend: Backend, weights: str, card: dict[str, Any]) -> None:
+        self.backend = backend
+        self.device = backend.device
+        self.weights = weights
+        self.card = card
+        self.network = str(card["network"])
+        self._turn = threading.Lock()
+
     def predict(self, rgb: NDArray[np.uint8]) -> Cut:
         """The cut of a photo (H×W×3 uint8 sRGB); ValueError for another shape or dtype."""
-        if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or not rgb.size:
-            raise ValueError(f"A photo is H×W×3 uint8, this is {rgb.dtype} of shape {rgb.shape}.")
-        x = network_input(rgb, self.size)
-        with self.lock:
-            logits = self.module(x.to(self.device, memory_format=torch.channels_last))[:2]
-            refined, coarse = torch.cat(logits)[:, 0].float().sigmoid().cpu()
-        maps = refined.numpy(), coarse.numpy()
-        score = subject_score(*maps, self.card)
-        return Cut(
-            alpha=alpha_at(refined, *rgb.shape[:2]),
-            uncertainty=uncertainty(*maps),
-            subject_score=score,
-            subject_found=score >= self.threshold,
-        )
+        picture = squashed(rgb, self.backend.size)
+        with self._turn:
+            start = time.perf_counter()
+            (maps,) = self.backend.run(picture[None])
+        return cut_of(maps, *rgb.shape[:2], self.card, {"network": (time.perf_counter() - start) * 1000})
+
+
+class TorchPredictor(BackendPredictor):
+    """A loaded network on torch, in float32 on a CPU: for training's evaluation and for a card's golden answers."""
+
+    def __init__(self, loaded: LoadedWeights, device: str = "auto") -> None:
+        size = int(loaded.card.get("size", 256))
+        if choose_device(device) == "cuda":
+            from segmentation.backends.torch_cuda import TorchCuda
+
+            super().__init__(TorchCuda(loaded.network, size), loaded.sha256, loaded.card)
+        else:
+            from segmentation.backends.torch_cpu import TorchCpu
+
+            super().__init__(TorchCpu(loaded.network, size), loaded.sha256, loaded.card)

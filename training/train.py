@@ -142,8 +142,8 @@ def mean_iou(network: nn.Module, pairs: Sequence[Pair], size: int) -> float:
     network.eval()
     values = []
     for pair in pairs:
-        probability = native_maps(network, network_input(pair.rgb, size).to(device))[0][0, 0].float().sigmoid()
-        values.append(iou(alpha_at(probability, *pair.mask.shape), pair.mask))
+        logits = native_maps(network, network_input(pair.rgb, size).to(device))[0][0, 0]
+        values.append(iou(alpha_at(logits.float().sigmoid().cpu().numpy(), *pair.mask.shape), pair.mask))
     return float(np.mean(values))
 
 

@@ -1,0 +1,120 @@
+"""What runs a network: torch on CUDA or CPU, onnxruntime, OpenVINO. One protocol, chosen by what is there.
+
+Each module beside this one has two functions, and is imported only when it is asked:
+`missing(weights_set) -> str`, why it can't run these weights here and what to do about it ("" where it can), and
+`open_backend(weights_set, threads) -> Backend`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+MODULES = {
+    "torch-cuda": "torch_cuda",
+    "openvino": "openvino",
+    "onnxruntime": "onnxruntime",
+    "torch-cpu": "torch_cpu",
+}
+ON_CUDA: tuple[str, ...] = ("torch-cuda",)
+ON_CPU: tuple[str, ...] = ("openvino", "onnxruntime", "torch-cpu")
+DRIVER_FILES = ("/dev/nvidiactl", "/dev/dxg")
+
+
+class DeviceError(Exception):
+    """The device or backend that was asked for is not there; the message says what to do."""
+
+
+class OutOfMemory(Exception):
+    """The device has no memory for a batch of this size; a smaller one may fit."""
+
+
+class DeviceLost(Exception):
+    """The device answers no more; only another one will."""
+
+
+class WeightsSet(Protocol):
+    """A set of weights as a backend sees it: see segmentation.weights."""
+
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def sha256(self) -> str: ...
+
+    @property
+    def card(self) -> dict[str, Any]: ...
+
+
+class Backend(Protocol):
+    """A network on a device. Called by one thread at a time."""
+
+    name: str  # one of MODULES
+    device: str  # "cuda" or "cpu"
+    size: int  # S, the side of the input
+    batch_limit: int  # most pictures in one pass
+
+    def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """N×S×S×3 uint8 sRGB (photos squashed to squares) to N×2×S×S float32 probabilities: refined, coarse.
+
+        0 ≤ N ≤ batch_limit. Normalisation (segmentation.transforms) happens inside. Raises ValueError for another
+        shape or dtype, OutOfMemory, DeviceLost.
+        """
+
+
+def choose(
+    weights_set: WeightsSet,
+    device: str = "auto",
+    name: str | None = None,
+    threads: int | None = None,
+    require_gpu: bool = False,
+) -> Backend:
+    """The quickest backend that is there for these weights; `name` insists on one, `device` on where it runs.
+
+    `threads` is how many cores one pass may use (None: all this process may). Raises DeviceError.
+    """
+    reasons = []
+    for candidate in candidates(device, name, require_gpu):
+        module = import_module(f"segmentation.backends.{MODULES[candidate]}")
+        if reason := module.missing(weights_set):
+            reasons.append(reason)
+        else:
+            return cast(Backend, module.open_backend(weights_set, threads))
+    raise DeviceError(" ".join(reasons))
+
+
+def candidates(device: str, name: str | None, require_gpu: bool) -> Sequence[str]:
+    """Names of backends to try, best first. DeviceError where the wishes contradict each other or name nothing."""
+    if device not in ("auto", "cpu", "cuda"):
+        raise DeviceError(f"There is no device {device!r}: choose auto, cpu or cuda.")
+    if name is not None and name not in MODULES:
+        raise DeviceError(f"There is no backend {name!r}: choose one of {', '.join(MODULES)}.")
+    wanted = "cuda" if require_gpu and device == "auto" else device
+    runs_there = {"auto": tuple(MODULES), "cuda": ON_CUDA, "cpu": ON_CPU}[wanted]
+    if (require_gpu and wanted == "cpu") or (name and name not in runs_there):
+        raise DeviceError(f"The backend {name or 'cpu'} is not for {wanted}: choose another, or device auto.")
+    if name:
+        return (name,)
+    if wanted == "cuda":
+        return ON_CUDA
+    return ON_CPU if wanted == "cpu" or not gpu_driver() else ON_CUDA + ON_CPU
+
+
+def gpu_driver() -> bool:
+    """Is there a driver of a CUDA device? Asked before torch is imported, which takes seconds and memory."""
+    return sys.platform == "win32" or any(Path(file).exists() for file in DRIVER_FILES)
+
+
+def check_batch(backend: Backend, batch: NDArray[np.uint8]) -> None:
+    """ValueError unless the batch is N×S×S×3 uint8 with N within the backend's limit."""
+    side = backend.size
+    if batch.dtype != np.uint8 or batch.shape[1:] != (side, side, 3) or len(batch) > backend.batch_limit:
+        raise ValueError(
+            f"A batch is N×{side}×{side}×3 uint8, N at most {backend.batch_limit}; this is {batch.dtype} {batch.shape}."
+        )

@@ -1,0 +1,65 @@
+"""torch on the CPU, float32: the reference the other backends are compared with, and where networks are trained."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segmentation.backends import WeightsSet, check_batch
+
+if TYPE_CHECKING:
+    from torch import nn
+
+BATCH_LIMIT = 8
+
+
+def missing(weights_set: WeightsSet) -> str:
+    """Why torch can't run these weights here, "" where it can."""
+    if find_spec("torch") is None:
+        return "torch is not installed: pip install 'stickersnap[model]'."
+    if weights_set.card.get("format") == "onnx":
+        return "These weights are an ONNX file, which torch does not read: install onnxruntime."
+    return ""
+
+
+def open_backend(weights_set: WeightsSet, threads: int | None = None) -> TorchCpu:
+    """The set's network on the CPU. WeightsError where the files are damaged."""
+    from segmentation.weights import load
+
+    loaded = load(weights_set.folder)
+    return TorchCpu(loaded.network, int(loaded.card.get("size", 256)), threads)
+
+
+class TorchCpu:
+    """A network (in evaluation mode) on the CPU, its weights channels-last."""
+
+    name = "torch-cpu"
+    device = "cpu"
+    batch_limit = BATCH_LIMIT
+
+    def __init__(self, network: nn.Module, size: int, threads: int | None = None) -> None:
+        import torch
+
+        from segmentation.transforms import channels_last
+
+        if threads:
+            torch.set_num_threads(threads)
+        self.size = size
+        self.network = channels_last(network.eval())
+
+    def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See Backend.run."""
+        import torch
+
+        from segmentation.transforms import normalise
+
+        check_batch(self, batch)
+        if not len(batch):
+            return np.zeros((0, 2, self.size, self.size), np.float32)
+        with torch.inference_mode():
+            x = normalise(torch.from_numpy(np.array(batch)))
+            logits = self.network(x.contiguous(memory_format=torch.channels_last))[:2]
+            return torch.cat(logits, 1).float().sigmoid().numpy()
