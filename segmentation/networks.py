@@ -1,10 +1,19 @@
-"""The networks by name."""
+"""The networks by name. Importing this imports no torch."""
 
 from __future__ import annotations
 
-from torch import nn
+from collections.abc import Collection
+from typing import TYPE_CHECKING
 
-NAMES = ("basnet", "basnet-small")
+if TYPE_CHECKING:
+    from torch import nn
+
+SIZES = {"basnet": 256, "basnet-small": 256}
+"""Each network's input side, as its authors chose it."""
+NAMES = tuple(SIZES)
+
+# A key that only this network's state dict has, most telling first.
+TELLING = {"refunet.conv0.weight": "basnet", "encoder.stem.weight": "basnet-small"}
 
 
 def build(name: str) -> nn.Module:
@@ -23,3 +32,8 @@ def build(name: str) -> nn.Module:
 
         return BASNetSmall()
     raise ValueError(f"There is no network {name!r}: choose one of {', '.join(NAMES)}.")
+
+
+def named_by(keys: Collection[str]) -> str | None:
+    """The network whose state dict has such keys; None where none has."""
+    return next((name for key, name in TELLING.items() if key in keys), None)

@@ -1,4 +1,11 @@
-"""Sets of weights: a folder with weights.safetensors and card.json, named by the sha256 of the former."""
+"""Sets of weights: a folder with a file of weights and card.json, named by the sha256 of the former.
+
+Most sets hold weights.safetensors and may hold other forms of the same network beside it (`card["forms"]`, see
+`WeightsSet.form`). A set made elsewhere may hold nothing but an ONNX graph: `card["format"]` is then "onnx", the file
+is weights.onnx, and `card["graph"]` says how its input is prepared (see segmentation.published.Graph).
+
+Nothing here imports torch before a network is asked for.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +15,65 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from safetensors.torch import save as to_bytes
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any
 
 from segmentation import networks
 from segmentation.golden import golden_answers
-from segmentation.predictor import TorchPredictor
 
-WEIGHTS, CARD = "weights.safetensors", "card.json"
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+WEIGHTS, ONNX, CARD = "weights.safetensors", "weights.onnx", "card.json"
 STARTER = "starter"
+SIZES = range(32, 4097)
+FLOATS = ("F16", "F32", "F64")
 
 
 class WeightsError(Exception):
     """The weights cannot be used; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class WeightsSet:
+    """What is known of a set without loading its network; `sha256` is the set's name."""
+
+    folder: Path
+    sha256: str
+    card: dict[str, Any]
+
+    @property
+    def network(self) -> str:
+        return str(self.card["network"])
+
+    @property
+    def format(self) -> str:
+        """ "safetensors", or "onnx" for a set that has nothing else."""
+        return format_of(self.card)
+
+    @property
+    def file(self) -> Path:
+        """The file whose sha256 names the set."""
+        return self.folder / FILES[self.format]
+
+    @property
+    def size(self) -> int:
+        """The side of the network's input."""
+        return int(self.card.get("size", 256))
+
+    def form(self, name: str) -> Path | None:
+        """The file of another form ("onnx", "int8"), its digest checked; None where the card names none.
+
+        WeightsError for a file that is not the one of the card.
+        """
+        if self.format == "onnx":
+            return self.file if name == "onnx" else None
+        entry = self.card.get("forms", {}).get(name)
+        if entry is None:
+            return None
+        path = self.folder / Path(str(entry["file"])).name
+        if digest(path) != entry["sha256"]:
+            raise WeightsError(f"{path} is not the file its card names: fetch these weights again.")
+        return path
 
 
 @dataclass(frozen=True)
@@ -36,6 +84,9 @@ class LoadedWeights:
     sha256: str
     card: dict[str, Any]
     folder: Path
+
+
+FILES = {"safetensors": WEIGHTS, "onnx": ONNX}
 
 
 def starter_folder() -> Path:
@@ -52,59 +103,132 @@ def digest(path: Path) -> str:
         raise WeightsError(f"{path} cannot be read: check the path, or fetch the weights again.") from error
 
 
-def load(where: str | Path, store: Path | None = None) -> LoadedWeights:
-    """The weights in a folder, a .safetensors beside its card, or the authors' .pth.
+def inspect(where: str | Path, store: Path | None = None) -> WeightsSet:
+    """The set in a folder (or of a name, see `find`), without torch: card, digest and finite numbers are checked.
 
-    `where` may also be a name: "starter", or a sha256 (or its beginning) of weights in the folder `store`.
-    WeightsError: nothing there, another digest than the card's, missing or surplus keys, wrong shapes, not finite.
+    WeightsError: nothing there, a card that does not fit, another digest than the card's, NaN or infinity.
+    """
+    path = find(where, store)
+    folder = path if path.is_dir() else path.parent
+    card = read_card(folder)
+    file = folder / FILES[format_of(card)]
+    sha256 = digest(file)
+    if card.get("sha256") != sha256:
+        raise WeightsError(f"{file} has the sha256 {sha256}, its card says {card.get('sha256')}: fetch both again.")
+    if re.fullmatch("[0-9a-f]{64}", folder.name) and folder.name != sha256:
+        raise WeightsError(f"The folder {folder.name} holds the weights {sha256}: fetch them again.")
+    found = WeightsSet(folder, sha256, card)
+    if found.format == "safetensors":
+        refuse_spoilt(file)
+    return found
+
+
+def refuse_spoilt(file: Path) -> None:
+    """WeightsError for a safetensors file that is cut short, or holds NaN or infinity."""
+    import numpy as np
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="numpy") as tensors:
+            for key in tensors.keys():  # noqa: SIM118 the handle is no mapping
+                if tensors.get_slice(key).get_dtype() in FLOATS and not np.isfinite(tensors.get_tensor(key)).all():
+                    raise WeightsError(f"{key} is not finite: these weights are spoilt, fetch or train them again.")
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{file} is not a safetensors file ({error}): fetch it again.") from error
+
+
+def load(where: str | Path, store: Path | None = None) -> LoadedWeights:
+    """The weights in a folder, a .safetensors beside its card, or the authors' .pth, as a torch network.
+
+    `where` may also be a name, see `find`. WeightsError: what `inspect` refuses, a set without a torch network,
+    missing or surplus keys, wrong shapes.
     """
     path = find(where, store)
     if path.suffix == ".pth":
         return load_pth(path)
-    folder = path if path.is_dir() else path.parent
-    card = read_card(folder)
-    sha256 = digest(folder / WEIGHTS)
-    if card.get("sha256") != sha256:
+    found = inspect(path)
+    if found.format == "onnx":
         raise WeightsError(
-            f"{folder / WEIGHTS} has the sha256 {sha256}, its card says {card.get('sha256')}: fetch both again."
+            f"{found.folder} holds an ONNX graph alone: it serves, but is no network to train or export."
         )
-    if re.fullmatch("[0-9a-f]{64}", folder.name) and folder.name != sha256:
-        raise WeightsError(f"The folder {folder.name} holds the weights {sha256}: fetch them again.")
-    try:
-        state = load_file(folder / WEIGHTS)
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{folder / WEIGHTS} is not a safetensors file ({error}): fetch it again.") from error
-    return LoadedWeights(filled(str(card.get("network")), state), sha256, card, folder)
+    from safetensors.torch import load_file
+
+    return LoadedWeights(filled(found.network, load_file(found.file)), found.sha256, found.card, found.folder)
 
 
 def find(where: str | Path, store: Path | None) -> Path:
+    """The folder or file that is meant by a path, by "starter", or by a name of a set in the folder `store`.
+
+    A set's name is its sha256, the beginning of that (8 digits or more), or what it was published as ("u2netp").
+    """
     path = Path(where)
-    if str(where) == STARTER:
+    name = str(where)
+    if name == STARTER:
         return starter_folder()
     if path.exists():
         return path
-    if re.fullmatch("[0-9a-f]{8,64}", str(where)):
-        candidates = [*(store.glob(f"{where}*") if store else []), starter_folder()]
-        found = {read_card(c).get("sha256", ""): c for c in candidates if (c / CARD).exists()}
-        matching = [c for sha256, c in found.items() if sha256.startswith(str(where))]
-        if len(matching) == 1:
-            return matching[0]
-    raise WeightsError(f"There are no weights {str(where)!r}: give a folder, a file, a sha256 or {STARTER!r}.")
+    sets = [card.parent for card in sorted(store.glob(f"*/{CARD}"))] if store else []
+    matching = {}
+    for folder in [*sets, starter_folder()]:
+        try:
+            card = read_card(folder)
+        except WeightsError:
+            continue
+        sha256 = str(card.get("sha256", ""))
+        if name == card.get("published") or (re.fullmatch("[0-9a-f]{8,64}", name) and sha256.startswith(name)):
+            matching[sha256] = folder
+    if len(matching) == 1:
+        return matching.popitem()[1]
+    if matching:
+        raise WeightsError(f"{len(matching)} sets of weights are called {name!r}: say which by its sha256.")
+    raise WeightsError(f"There are no weights {name!r}: give a folder, a file, a sha256 or {STARTER!r}.")
+
+
+def format_of(card: dict[str, Any]) -> str:
+    return str(card.get("format", "safetensors"))
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """The card of a folder of weights. WeightsError where there is none that names a known network."""
+    """The card of a folder of weights. WeightsError where there is none that can be served by."""
     try:
         card = json.loads((folder / CARD).read_bytes())
     except (OSError, ValueError) as error:
         raise WeightsError(f"{folder / CARD} cannot be read ({error}): fetch these weights again.") from error
-    if not isinstance(card, dict) or card.get("network") not in networks.NAMES:
-        raise WeightsError(f"{folder / CARD} names no known network ({', '.join(networks.NAMES)}): correct the card.")
-    return card
+    wrong = card_fault(card)
+    if wrong:
+        raise WeightsError(f"{folder / CARD} {wrong}: correct the card, or fetch these weights again.")
+    return dict(card)
+
+
+def card_fault(card: Any) -> str:
+    """What makes a card unfit to serve by; empty for one that fits."""
+    if not isinstance(card, dict):
+        return "is no JSON object"
+    if format_of(card) not in FILES:
+        return f"names the format {card['format']!r}, known are {', '.join(FILES)}"
+    if format_of(card) == "safetensors" and card.get("network") not in networks.NAMES:
+        return f"names no known network ({', '.join(networks.NAMES)})"
+    if format_of(card) == "onnx" and not (card.get("network") and isinstance(card.get("graph"), dict)):
+        return "does not say how the input of its graph is prepared"
+    if not isinstance(card.get("size", 256), int) or card.get("size", 256) not in SIZES:
+        return f"has the size {card['size']!r}, it must be a whole number from {SIZES[0]} to {SIZES[-1]}"
+    threshold = card.get("subject_threshold", 0.5)
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
+        return f"has the subject_threshold {threshold!r}, it must be a number from 0 to 1"
+    forms = card.get("forms", {})
+    if not isinstance(forms, dict) or not all(is_form(form) for form in forms.values()):
+        return "names forms without their file and sha256"
+    return ""
+
+
+def is_form(entry: Any) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("file"), str) and isinstance(entry.get("sha256"), str)
 
 
 def filled(name: str, state: dict[str, Tensor]) -> nn.Module:
     """The network of that name with these weights, checked and ready for evaluation."""
+    import torch
+
     network = networks.build(name)
     own = network.state_dict()
     missing, surplus = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
@@ -124,18 +248,33 @@ def filled(name: str, state: dict[str, Tensor]) -> nn.Module:
 
 def load_pth(path: Path) -> LoadedWeights:
     """A published .pth, tensors only; the network is told by its keys."""
-    with path.open("rb") as file:
-        if file.read(64).lstrip().lower().startswith((b"<!doctype", b"<html")):
-            raise WeightsError(f"{path} is a web page, not weights: download the file itself.")
+    state = read_pth(path)
+    name = networks.named_by(state)
+    if name is None:
+        raise WeightsError(f"{path} holds weights of no network known here ({', '.join(networks.NAMES)}).")
+    sha256 = digest(path)
+    card = {"network": name, "size": networks.SIZES[name], "sha256": sha256}
+    return LoadedWeights(filled(name, state), sha256, card, path.parent)
+
+
+def read_pth(path: Path) -> dict[str, Tensor]:
+    """The tensors of a .pth by name; never more than tensors is unpickled. WeightsError for anything else."""
+    import torch
+
+    try:
+        with path.open("rb") as file:
+            start = file.read(64)
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read ({error.strerror}): check the path.") from error
+    if start.lstrip().lower().startswith((b"<!doctype", b"<html")):
+        raise WeightsError(f"{path} is a web page, not weights: download the file itself.")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a file that is none of its own
         raise WeightsError(f"{path} is not a file of tensors: download it again.") from error
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise WeightsError(f"{path} holds more than tensors by name: export the state dict alone.")
-    name = "basnet" if "refunet.conv0.weight" in state else "basnet-small"
-    sha256 = digest(path)
-    return LoadedWeights(filled(name, state), sha256, {"network": name, "sha256": sha256}, path.parent)
+    return state
 
 
 def save(folder: Path, network: nn.Module, card: dict[str, Any], half: bool = False) -> str:
@@ -143,6 +282,11 @@ def save(folder: Path, network: nn.Module, card: dict[str, Any], half: bool = Fa
 
     The card must name its "network"; sha256 and the golden answers are added here. `half` stores 16-bit floats.
     """
+    import torch
+    from safetensors.torch import save as to_bytes
+
+    from segmentation.predictor import TorchPredictor
+
     state = {key: stored(value, half) for key, value in network.state_dict().items()}
     spoilt = [
         key for key, value in state.items() if value.is_floating_point() and not bool(torch.isfinite(value).all())
@@ -156,13 +300,21 @@ def save(folder: Path, network: nn.Module, card: dict[str, Any], half: bool = Fa
     card["golden"] = golden_answers(TorchPredictor(LoadedWeights(copy, sha256, card, folder), "cpu"))
     folder.mkdir(parents=True, exist_ok=True)
     write(folder / WEIGHTS, data)
-    write(folder / CARD, (json.dumps(card, indent=1, ensure_ascii=False) + "\n").encode())
+    write_card(folder, card)
     return sha256
 
 
 def stored(value: Tensor, half: bool) -> Tensor:
     value = value.detach().to("cpu").contiguous()
     return value.half() if half and value.is_floating_point() else value
+
+
+def write_card(folder: Path, card: dict[str, Any]) -> None:
+    """Writes card.json aside, syncs, renames. WeightsError for a card that nothing could be served by."""
+    wrong = card_fault(card)
+    if wrong:
+        raise WeightsError(f"The card {wrong}.")
+    write(folder / CARD, (json.dumps(card, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def write(path: Path, data: bytes) -> None:

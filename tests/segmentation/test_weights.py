@@ -1,5 +1,7 @@
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -147,3 +149,14 @@ def test_the_starter_says_where_it_comes_from_and_how_good_it_is() -> None:
     for name in ("max_f_beta", "mae", "mean_iou", "mean_boundary_f"):
         assert f"{card['figures']['ecssd'][name]:.3f}" in readme
     assert "No figure on PASCAL-S may be quoted" in readme
+
+
+def test_weights_are_inspected_without_torch() -> None:
+    code = (
+        "import sys\n"
+        "from segmentation import golden, networks, weights\n"
+        "found = weights.inspect('starter')\n"
+        "print('torch' in sys.modules, found.format, found.network, found.size)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "safetensors", "basnet-small", "256"]
