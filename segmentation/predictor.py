@@ -111,7 +111,8 @@ class BackendPredictor:
         with self._turn:
             start = time.perf_counter()
             (maps,) = self.backend.run(picture[None])
-        return cut_of(maps, *rgb.shape[:2], self.card, {"network": (time.perf_counter() - start) * 1000})
+            network = (time.perf_counter() - start) * 1000
+        return cut_of(maps, rgb.shape[0], rgb.shape[1], self.card, {"network": network})
 
 
 class TorchPredictor(BackendPredictor):
