@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from torch import nn
 
-SIZES = {"basnet": 256, "basnet-small": 256}
+SIZES = {"basnet": 256, "basnet-small": 256, "u2net": 320, "u2netp": 320}
 """Each network's input side, as its authors chose it."""
 NAMES = tuple(SIZES)
 
-# A key that only this network's state dict has, most telling first.
-TELLING = {"refunet.conv0.weight": "basnet", "encoder.stem.weight": "basnet-small"}
+# An entry that only this network's state dict has, and its shape.
+TELLING = {
+    "basnet": ("refunet.conv0.weight", (64, 1, 3, 3)),
+    "basnet-small": ("encoder.stem.weight", (16, 3, 3, 3)),
+    "u2net": ("stage1.rebnconv1.conv_s1.weight", (32, 64, 3, 3)),
+    "u2netp": ("stage1.rebnconv1.conv_s1.weight", (16, 64, 3, 3)),
+}
+
+
+class Shaped(Protocol):
+    """A tensor or array, as far as its shape goes."""
+
+    @property
+    def shape(self) -> Sequence[int]: ...
 
 
 def build(name: str) -> nn.Module:
@@ -31,9 +43,16 @@ def build(name: str) -> nn.Module:
         from segmentation.basnet_small import BASNetSmall
 
         return BASNetSmall()
+    if name in ("u2net", "u2netp"):
+        from segmentation.u2net import FULL, SMALL, U2Net
+
+        return U2Net(FULL if name == "u2net" else SMALL)
     raise ValueError(f"There is no network {name!r}: choose one of {', '.join(NAMES)}.")
 
 
-def named_by(keys: Collection[str]) -> str | None:
-    """The network whose state dict has such keys; None where none has."""
-    return next((name for key, name in TELLING.items() if key in keys), None)
+def named_by(state: Mapping[str, Shaped]) -> str | None:
+    """The network whose state dict this looks like; None where it is like none of them."""
+    for name, (key, shape) in TELLING.items():
+        if key in state and tuple(state[key].shape) == shape:
+            return name
+    return None

@@ -1,6 +1,6 @@
+import hashlib
 import json
-import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,52 +9,56 @@ import torch
 
 from segmentation import networks
 
-
-def fill(key: str, shape: tuple[int, ...]) -> np.ndarray:
-    """The rule of the parity fixtures: weights made from the key's name."""
-    random = np.random.RandomState(zlib.crc32(key.encode()) & 0xFFFFFFFF)
-    if key.endswith("num_batches_tracked"):
-        return np.zeros(shape, np.int64)
-    if key.endswith("running_var"):
-        return (0.5 + random.rand(*shape)).astype(np.float32)
-    if key.endswith("running_mean"):
-        return (0.1 * random.randn(*shape)).astype(np.float32)
-    if len(shape) == 4:
-        scale = np.sqrt(1 / (shape[1] * shape[2] * shape[3])) * (0.2 if shape[0] == 1 else 1.0)
-        return (random.randn(*shape) * scale).astype(np.float32)
-    if key.endswith("weight"):
-        return (0.75 + 0.5 * random.rand(*shape)).astype(np.float32)
-    return (0.1 * random.randn(*shape)).astype(np.float32)
+PUBLISHED = {
+    "basnet": (87_060_360, 517, 8, "67f240d50d36ea8310e3c4dff9dd63c5c43b4004fa32b74fc36cd1d9304d9c62"),
+    "u2net": (44_009_869, 798, 7, "9a270fc1cde00f75a82b29a9c63ca4fe78e8992b7354e4f455e9d26645b4de35"),
+    "u2netp": (1_131_181, 798, 7, "2c9740d2b0d2624b6d5365295023c548844855ac128017dbe71f29056fad244f"),
+}
 
 
 def shapes(state: Mapping[str, torch.Tensor]) -> dict[str, list[int]]:
     return {key: list(value.shape) for key, value in state.items()}
 
 
-def test_basnet_has_the_published_size() -> None:
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_published_network_has_its_size_and_keys(name: str) -> None:
     with torch.device("meta"):
-        network = networks.build("basnet")
-    assert sum(p.numel() for p in network.parameters()) == 87_060_360
-    assert len(network.state_dict()) == 517
+        network = networks.build(name)
+    parameters, entries, _, digest = PUBLISHED[name]
+    state = network.state_dict()
+    assert sum(p.numel() for p in network.parameters()) == parameters
+    assert len(state) == entries
+    assert hashlib.sha256(json.dumps(list(shapes(state).items())).encode()).hexdigest() == digest
 
 
-def test_basnet_has_the_published_keys_in_order(parity_folder: Path) -> None:
-    published = json.loads((parity_folder / "basnet_state_dict.json").read_text())
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_published_network_has_the_published_keys_in_order(name: str, parity_folder: Path) -> None:
+    published = json.loads((parity_folder / f"{name}_state_dict.json").read_text())
     with torch.device("meta"):
-        state = networks.build("basnet").state_dict()
+        state = networks.build(name).state_dict()
     assert list(shapes(state).items()) == list(published.items())
 
 
-def test_basnet_computes_what_the_published_network_computes(parity_folder: Path) -> None:
-    published = json.loads((parity_folder / "basnet_state_dict.json").read_text())
-    fixture = np.load(parity_folder / "basnet.npz")
-    network = networks.build("basnet").eval()
-    network.load_state_dict({k: torch.from_numpy(np.asarray(fill(k, tuple(s)))) for k, s in published.items()})
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_it_computes_what_the_published_network_computes(
+    name: str, parity_folder: Path, parity_state: Callable[[str], dict[str, torch.Tensor]]
+) -> None:
+    fixture = np.load(parity_folder / f"{name}.npz")
+    network = networks.build(name).eval()
+    network.load_state_dict(parity_state(name))
     with torch.inference_mode():
         answers = network(torch.from_numpy(fixture["x"]))
-    assert len(answers) == 8
+    assert len(answers) == PUBLISHED[name][2]
     for i, answer in enumerate(answers):
         assert np.abs(answer.sigmoid().numpy() - fixture[f"d{i}"]).max() <= 1e-5, f"output {i} differs"
+
+
+@pytest.mark.parametrize("name", networks.NAMES)
+def test_a_network_is_told_by_its_keys(name: str) -> None:
+    with torch.device("meta"):
+        state = networks.build(name).state_dict()
+    assert networks.named_by(state) == name
+    assert networks.named_by({}) is None
 
 
 def test_basnet_small_is_small() -> None:
@@ -62,9 +66,10 @@ def test_basnet_small_is_small() -> None:
     assert sum(p.numel() for p in network.parameters()) <= 3_000_000
 
 
+@pytest.mark.parametrize("name", ["basnet-small", "u2netp"])
 @pytest.mark.parametrize("size", [64, 96, 75])
-def test_basnet_small_answers_all_maps_at_the_size_of_its_input(size: int) -> None:
-    network = networks.build("basnet-small").eval()
+def test_all_maps_are_answered_at_the_size_of_the_input(name: str, size: int) -> None:
+    network = networks.build(name).eval()
     with torch.inference_mode():
         answers = network(torch.randn(2, 3, size, size))
     assert [tuple(a.shape) for a in answers] == [(2, 1, size, size)] * len(answers)
@@ -74,3 +79,16 @@ def test_basnet_small_answers_all_maps_at_the_size_of_its_input(size: int) -> No
 def test_an_unknown_network_is_refused_with_the_choices() -> None:
     with pytest.raises(ValueError, match="basnet-small"):
         networks.build("nonsense")
+
+
+@pytest.mark.parametrize("name", ["basnet-small", "u2netp"])
+def test_maps_arise_at_falling_resolutions_and_forward_enlarges_them(name: str) -> None:
+    network = networks.build(name).eval()
+    x = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        maps, answers = network.maps(x), network(x)
+    sides = [m.shape[-1] for m in maps]
+    assert sides == sorted(sides, reverse=True)
+    assert len(maps) == len(answers)
+    if sides[0] == 64:
+        assert torch.equal(maps[0], answers[0])
