@@ -107,12 +107,13 @@ export class Editor {
     this.act();
   }
 
-  undo(): boolean {
-    return this.restore(() => this.history.undo());
+  /** Answers whether there was something to undo. Older strokes may have to be read back first. */
+  undo(): Promise<boolean> {
+    return this.restore("undo");
   }
 
-  redo(): boolean {
-    return this.restore(() => this.history.redo());
+  redo(): Promise<boolean> {
+    return this.restore("redo");
   }
 
   fit(): void {
@@ -202,10 +203,14 @@ export class Editor {
     this.screen.destroy();
   }
 
-  private restore(step: () => Rect | null): boolean {
+  private async restore(way: "undo" | "redo"): Promise<boolean> {
     if (this.gestures.active) return false;
     this.paint.complete();
-    const rect = step();
+    if (!this.history.ready(way)) {
+      await this.history.recall(way);
+      if (this.gestures.active || this.paint.active) return false; // painting has begun meanwhile
+    }
+    const rect = this.history[way]();
     if (rect) this.screen.invalidate(rect);
     this.act();
     return rect !== null;

@@ -49,13 +49,6 @@ export function writeTile(plane: Plane, index: number, tile: Uint8ClampedArray):
   }
 }
 
-/** Puts `tile` into the plane and answers what stood there. */
-export function swapTile(plane: Plane, index: number, tile: Uint8ClampedArray): Uint8ClampedArray {
-  const previous = readTile(plane, index);
-  writeTile(plane, index, tile);
-  return previous;
-}
-
 export function sameBytes(a: Uint8ClampedArray, b: Uint8ClampedArray): boolean {
   return a.length === b.length && a.every((value, index) => value === b[index]);
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { History } from "../../src/editor/history";
+import { apply, History, type Keeper, type Step } from "../../src/editor/history";
 import { createPlane, type Plane } from "../../src/editor/kernels";
+import { pack, unpack } from "../../src/editor/packing";
 import { Stroke } from "../../src/editor/stroke";
 import { readTile, TILE, tileRect, tilesIn, writeTile } from "../../src/editor/tiles";
 
@@ -9,6 +10,24 @@ function paint(plane: Plane, history: History<string>, x: number, y: number, not
   stroke.extend({ x, y });
   const delta = stroke.finish();
   if (delta) history.commit({ tiles: delta.tiles, note });
+}
+
+/** Keeps copies, as a database does. */
+class Shelf implements Keeper<string> {
+  steps: Step<string>[] = [];
+  done = 0;
+  reads = 0;
+  write(steps: readonly Step<string>[], from: number, done: number): void {
+    this.steps = [...this.steps.slice(0, from), ...steps.slice(from).map((step) => ({ ...step }))];
+    this.done = done;
+  }
+  holds(at: number): boolean {
+    return at < this.steps.length;
+  }
+  async read(at: number): Promise<Map<number, Uint8Array>> {
+    this.reads++;
+    return this.steps[at].tiles!;
+  }
 }
 
 const bytes = (plane: Plane) => [...plane.data];
@@ -89,15 +108,86 @@ describe("history", () => {
     expect(history.changed).toBe(false);
   });
 
-  it("drops the oldest changes past its limit but keeps their notes, and stays changed", () => {
+  it("forgets the oldest changes past its limit when nobody keeps them, but not their notes, and stays changed", () => {
     const plane = createPlane(64, 64);
-    const history = new History<string>(plane, 64 * 64 * 2);
+    const history = new History<string>(plane, { mostBytes: 1 });
     for (const [i, note] of ["a", "b", "c"].entries()) paint(plane, history, 10 + 20 * i, 10, note);
     expect(history.notes).toEqual(["a", "b", "c"]);
     history.undo();
-    history.undo();
     expect(history.canUndo).toBe(false);
-    expect(history.notes).toEqual(["a"]);
+    expect(history.notes).toEqual(["a", "b"]);
     expect(history.changed).toBe(true);
+  });
+
+  it("leaves to its keeper what memory can't take, and undoes it all the same", async () => {
+    const plane = createPlane(300, 300);
+    const keeper = new Shelf();
+    const history = new History<string>(plane, { keeper, maxBytes: 1 });
+    const states = [bytes(plane)];
+    for (let i = 0; i < 6; i++) {
+      paint(plane, history, 20 + 40 * i, 150, `${i}`);
+      states.push(bytes(plane));
+    }
+    expect(history.ready("undo")).toBe(true);
+    for (let state = 5; state >= 0; state--) {
+      if (!history.ready("undo")) await history.recall("undo");
+      history.undo();
+      expect(bytes(plane)).toEqual(states[state]);
+    }
+    expect(history.canUndo).toBe(false);
+    for (let state = 1; state <= 6; state++) {
+      if (!history.ready("redo")) await history.recall("redo");
+      history.redo();
+      expect(bytes(plane)).toEqual(states[state]);
+    }
+    expect(keeper.reads).toBeGreaterThan(3);
+  });
+
+  it("goes on from what a keeper brings back", () => {
+    const plane = createPlane(300, 200);
+    const keeper = new Shelf();
+    const history = new History<string>(plane, { keeper });
+    for (const x of [20, 120, 220]) paint(plane, history, x, 100, `${x}`);
+    history.undo();
+    const before = bytes(plane);
+
+    const again = createPlane(300, 200);
+    for (const step of keeper.steps.slice(0, keeper.done)) apply(again, step.tiles!);
+    expect(bytes(again)).toEqual(before);
+    const back = new History<string>(again, { steps: keeper.steps, done: keeper.done });
+    expect(back.notes).toEqual(["20", "120"]);
+    expect(back.changed).toBe(true);
+    back.redo();
+    expect(back.canRedo).toBe(false);
+    for (let i = 0; i < 3; i++) back.undo();
+    expect(bytes(again)).toEqual(bytes(createPlane(300, 200)));
+    expect(back.changed).toBe(false);
+  });
+});
+
+describe("packing", () => {
+  it("is exact, whatever the bytes", () => {
+    let seed = 7;
+    const random = (below: number) => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) % below;
+    for (let round = 0; round < 300; round++) {
+      const data = new Uint8Array(random(2000));
+      for (let at = 0; at < data.length;) {
+        const end = at + 1 + random(random(4) ? 5 : 400);
+        data.fill(random(3) ? 255 * random(2) : random(256), at, end);
+        at = end;
+      }
+      expect(Buffer.from(unpack(pack(data), data.length)).equals(Buffer.from(data))).toBe(true);
+    }
+  });
+
+  it("makes a tile of one value a few bytes", () => {
+    expect(pack(new Uint8Array(TILE * TILE)).length).toBeLessThan(5);
+  });
+
+  it("refuses what it did not write", () => {
+    const packed = pack(new Uint8Array([1, 2, 3, 9, 9, 9, 9, 9, 9]));
+    expect(() => unpack(packed, 8)).toThrow(RangeError);
+    expect(() => unpack(packed, 10)).toThrow(RangeError);
+    expect(() => unpack(new Uint8Array(40).fill(255), 10)).toThrow(RangeError);
   });
 });
