@@ -10,6 +10,7 @@ from segmentation import manifest
 from segmentation.predictor import Predictor, TorchPredictor
 from training.dataset import Pair, manifest_folder, plain_folder
 from training.metrics import Figures, boundary_f, iou
+from training.slices import slices_of
 
 FIGURES = ("mean_iou", "mean_boundary_f", "mae", "max_f_beta")
 
@@ -29,6 +30,7 @@ def compare(champion: TorchPredictor, challenger: TorchPredictor, pairs: Iterabl
     images = []
     for pair in pairs:
         line: dict[str, Any] = {"image_sha256": pair.name, "group": pair.group, "source": pair.source}
+        line["slices"] = slices_of(pair.mask, pair.source)
         for name, predictor in players.items():
             alpha = predictor.predict(pair.rgb).alpha
             figures[name].add(alpha, pair.mask)

@@ -29,6 +29,16 @@ def deployments_standing() -> list[Deployment]:
     return standing
 
 
+def best_before() -> dict[str, float]:
+    """Best IoU that any weights that ever served reached on each held-out photo (by sha256), as decisions recorded."""
+    best: dict[str, float] = {}
+    for decision in PromotionDecision.objects.filter(kind=PromotionDecision.Kind.GATE, passed=True):
+        for image in decision.evidence.get("images", []):
+            served = max(image["champion_iou"], image["challenger_iou"])
+            best[image["image_sha256"]] = max(served, best.get(image["image_sha256"], 0.0))
+    return best
+
+
 def runs() -> QuerySet[TrainingRun]:
     """Newest first, each with decision and weights, and how many `samples` its dataset has, `heldout` among them."""
     items = DatasetItem.objects.filter(dataset=OuterRef("dataset")).order_by().values("dataset")

@@ -124,7 +124,9 @@ def _verdict(run: TrainingRun, challenger: Weights, evaluation: dict[str, Any]) 
     """The gate's verdict, given that the evaluation is of these weights, on this dataset's held-out pictures."""
     current = selectors.deployment_current()
     rules = gate.Rules(heldout_minimum=selectors.policy().heldout_minimum)
-    verdict = gate.decide(evaluation, deployed=current.weights_id if current else "", rules=rules)
+    verdict = gate.decide(
+        evaluation, deployed=current.weights_id if current else "", rules=rules, best_before=selectors.best_before()
+    )
     if not verdict.passed:
         return verdict
     if evaluation["challenger"]["sha256"] != challenger.sha256 or evaluation["champion"]["sha256"] != run.champion_id:
