@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     tune.add_argument("--data", type=Path, required=True, help="dataset folder with manifest.jsonl")
     tune.add_argument("--base", type=Path, required=True, help="folder of the weights to start from")
     tune.add_argument("--out", type=Path, required=True, help="folder of the run")
-    tune.add_argument("--network", choices=NAMES, default="basnet-small")
+    tune.add_argument("--network", choices=NAMES, default="", help="refuse a base of another; else the base's own")
     tune.add_argument("--replay", type=Path, help="images/ masks/ folder to mix in, so that nothing is unlearnt")
     tune.add_argument("--device", choices=DEVICES, default="auto")
     tune.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")

@@ -37,7 +37,10 @@ class Config:
 
 @dataclass(frozen=True)
 class FineTuneConfig(Config):
-    """Fine-tuning of a base on a dataset folder; `threads` 0 means as many as there are idle cores."""
+    """Fine-tuning of a base on a dataset folder.
+
+    `size` 0 means the base's own, `threads` 0 as many as there are idle cores.
+    """
 
     batch: int = 8
     minutes: float = 30.0
@@ -45,7 +48,7 @@ class FineTuneConfig(Config):
     warmup: float = 0.1
     ema: float = 0.98
     epochs: int = 20
-    size: int = 256
+    size: int = 0
     least_steps: int = 4
     threads: int = 0
     replay_share: float = 0.5
@@ -55,9 +58,11 @@ class FineTuneConfig(Config):
 
     def __post_init__(self) -> None:
         """ConfigError for a value that makes no run."""
-        for name in ("batch", "epochs", "minutes", "rate", "size"):
+        for name in ("batch", "epochs", "minutes", "rate"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}: it must be over 0.")
+        if self.size and not 32 <= self.size <= 4096:
+            raise ConfigError(f"size is {self.size}: it must be from 32 to 4096, or 0 for the base's own.")
 
 
 def source_weights() -> dict[str, float]:

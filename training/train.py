@@ -16,7 +16,7 @@ import math
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +44,12 @@ REPLAY_AT_MOST = 2000
 
 @dataclass(frozen=True)
 class Task:
-    """What to fine-tune, on what, where to."""
+    """What to fine-tune, on what, where to. Without a `network` it is the base's own."""
 
     data: Path
     base: Path
     out: Path
-    network: str = "basnet-small"
+    network: str = ""
     device: str = "auto"
     replay: Path | None = None
     resume: bool = False
@@ -242,8 +242,11 @@ def run(task: Task, config: FineTuneConfig) -> dict[str, Any]:
     torch.manual_seed(config.seed)
     torch.set_num_threads(config.threads or idle_cores())
     base = weights.load(task.base)
-    if base.card["network"] != task.network:
-        raise TrainingError(f"The base is {base.card['network']}: fine-tune it with --network {base.card['network']}.")
+    own = str(base.card["network"])
+    if task.network not in ("", own):
+        raise TrainingError(f"The base is {own}: fine-tune it with --network {own}.")
+    task = replace(task, network=own)
+    config = replace(config, size=config.size or int(base.card.get("size", 256)))
     digest = manifest.digest(task.data)
     training, validation, replay = read_data(task, config)
     facts = {"dataset_digest": digest, "base": base.sha256, "network": task.network}
