@@ -139,16 +139,17 @@ class BASNet(nn.Module):
             features.append(x)
         return features
 
-    def maps(self, x: Tensor) -> list[Tensor]:
-        """The eight logits, final first, each at the resolution where it arises."""
+    def maps(self, x: Tensor, first: int | None = None) -> list[Tensor]:
+        """The eight logits, final first, each at the resolution where it arises; only the `first` so many if given."""
         features = self.encode(x)
         deeper = self.stage("bg", features[-1])
-        maps = [self.get_submodule("outconvb")(deeper)]
+        decoded = [("b", deeper)]
         for (name, *_), skip in zip(DECODER, reversed(features), strict=True):
             deeper = self.stage(name, torch.cat([resize_to(deeper, skip), skip], 1))
-            maps.append(self.get_submodule(f"outconv{name[0]}")(deeper))
-        maps.append(self.refunet(maps[-1]))
-        return maps[::-1]
+            decoded.append((name[0], deeper))
+        wanted = decoded[::-1][: first and max(first - 1, 1)]
+        sides = [self.get_submodule(f"outconv{name}")(feature) for name, feature in wanted]
+        return [self.refunet(sides[0]), *sides][:first]
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         return tuple(resize_to(m, x) for m in self.maps(x))

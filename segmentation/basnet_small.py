@@ -146,14 +146,16 @@ class BASNetSmall(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         return tuple(resize_to(m.float(), x) for m in self.maps(x))
 
-    def maps(self, x: Tensor) -> list[Tensor]:
-        """The same logits, final first, each at the resolution where it arises: 1/2, 1/4, 1/8, 1/16, 1/32."""
+    def maps(self, x: Tensor, first: int | None = None) -> list[Tensor]:
+        """The same logits, final first, each at the resolution where it arises: 1/2, 1/4, 1/8, 1/16, 1/32.
+
+        Only the `first` so many if given.
+        """
         half, quarter, eighth, sixteenth, last = self.encoder((x * self.std + self.mean) * 2 - 1)
-        deeper = self.bridge(last)
-        maps = [self.sides[0](deeper)]
-        for stage, side, skip in zip(self.stages, list(self.sides)[1:], (sixteenth, eighth, quarter), strict=True):
-            deeper = stage(deeper, skip)
-            maps.append(side(deeper))
-        coarse = resize_to(maps[-1], half)
-        maps.append(coarse + self.refinement(coarse, half))
-        return maps[::-1]
+        decoded = [self.bridge(last)]
+        for stage, skip in zip(self.stages, (sixteenth, eighth, quarter), strict=True):
+            decoded.append(stage(decoded[-1], skip))
+        wanted = list(zip(self.sides, decoded, strict=True))[::-1][: first and max(first - 1, 1)]
+        sides = [side(feature) for side, feature in wanted]
+        coarse = resize_to(sides[0], half)
+        return [coarse + self.refinement(coarse, half), *sides][:first]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmentation.backends import Backend, DeviceError
+from segmentation.engine import Engine
 from segmentation.transforms import alpha_at, resize
 from segmentation.uncertainty import subject_score, uncertainty
 
@@ -113,6 +115,33 @@ class BackendPredictor:
             (maps,) = self.backend.run(picture[None])
             network = (time.perf_counter() - start) * 1000
         return cut_of(maps, rgb.shape[0], rgb.shape[1], self.card, {"network": network})
+
+
+class EnginePredictor:
+    """A predictor on an engine: many photos at once, each answered with its own. The engine ends with it."""
+
+    def __init__(self, engine: Engine, weights: str, card: dict[str, Any]) -> None:
+        self.engine = engine
+        self.weights = weights
+        self.card = card
+        self.network = str(card["network"])
+        weakref.finalize(self, engine.stop).atexit = False  # once the last request that holds this has its answer
+
+    @property
+    def device(self) -> str:
+        """Where photos are cut now: another device than at first once the engine has lost that."""
+        return self.engine.backend.device
+
+    @property
+    def backend(self) -> str:
+        """Name of the backend that cuts now."""
+        return self.engine.backend.name
+
+    def predict(self, rgb: NDArray[np.uint8]) -> Cut:
+        """The cut of a photo (H×W×3 uint8 sRGB). Raises ValueError for another shape or dtype, what Engine.run does."""
+        answer = self.engine.run(squashed(rgb, self.engine.backend.size))
+        timings = {"queue": answer.queue_ms, "network": answer.network_ms}
+        return cut_of(answer.maps, rgb.shape[0], rgb.shape[1], self.card, timings)
 
 
 class TorchPredictor(BackendPredictor):

@@ -116,12 +116,12 @@ class U2Net(nn.Module):
             x = self.get_submodule(f"stage{level}d")(torch.cat([resize_to(x, skip), skip], 1))
             yield x
 
-    def maps(self, x: Tensor) -> list[Tensor]:
-        """The seven logits, final first, each at the resolution where it arises."""
+    def maps(self, x: Tensor, first: int | None = None) -> list[Tensor]:
+        """The seven logits, final first, each at the resolution where it arises; only the `first` so many if given."""
         features = list(self.features(x))[::-1]
         sides = [self.get_submodule(f"side{level}")(features[level - 1]) for level in range(1, 7)]
         fused = self.outconv(torch.cat([resize_to(side, sides[0]) for side in sides], 1))
-        return [fused, *sides]
+        return [fused, *sides][:first]
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         return tuple(resize_to(m, x) for m in self.maps(x))

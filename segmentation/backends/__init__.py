@@ -7,6 +7,8 @@ Each module beside this one has two functions, and is imported only when it is a
 
 from __future__ import annotations
 
+import math
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -24,6 +26,7 @@ MODULES = {
 }
 ON_CUDA: tuple[str, ...] = ("torch-cuda",)
 ON_CPU: tuple[str, ...] = ("openvino", "onnxruntime", "torch-cpu")
+CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 DRIVER_FILES = ("/dev/nvidiactl", "/dev/dxg")
 
 
@@ -50,6 +53,9 @@ class WeightsSet(Protocol):
 
     @property
     def card(self) -> dict[str, Any]: ...
+
+    def form(self, name: str) -> Path | None:
+        """The file of another form ("onnx", "int8"), None where there is none."""
 
 
 class Backend(Protocol):
@@ -109,6 +115,16 @@ def candidates(device: str, name: str | None, require_gpu: bool) -> Sequence[str
 def gpu_driver() -> bool:
     """Is there a driver of a CUDA device? Asked before torch is imported, which takes seconds and memory."""
     return sys.platform == "win32" or any(Path(file).exists() for file in DRIVER_FILES)
+
+
+def usable_cores() -> int:
+    """Processor cores this process may use: its affinity, within its container's quota (cgroup v2)."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = CGROUP_QUOTA.read_text().split()
+        return max(1, min(cores, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):  # no such file outside Linux, "max" without a quota
+        return cores
 
 
 def check_batch(backend: Backend, batch: NDArray[np.uint8]) -> None:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentation.backends import WeightsSet, check_batch
+from segmentation.backends import OutOfMemory, WeightsSet, check_batch
 
 if TYPE_CHECKING:
     from torch import nn
 
-BATCH_LIMIT = 8
+BATCH_LIMIT = 4
 
 
 def missing(weights_set: WeightsSet) -> str:
@@ -21,7 +21,7 @@ def missing(weights_set: WeightsSet) -> str:
     if find_spec("torch") is None:
         return "torch is not installed: pip install 'stickersnap[model]'."
     if weights_set.card.get("format") == "onnx":
-        return "These weights are an ONNX file, which torch does not read: install onnxruntime."
+        return "These weights are an ONNX graph, which torch does not read: use the backend onnxruntime."
     return ""
 
 
@@ -34,7 +34,7 @@ def open_backend(weights_set: WeightsSet, threads: int | None = None) -> TorchCp
 
 
 class TorchCpu:
-    """A network (in evaluation mode) on the CPU, its weights channels-last."""
+    """A network (in evaluation mode) on the CPU: batch norm folded, channels last, two maps of its many."""
 
     name = "torch-cpu"
     device = "cpu"
@@ -43,23 +43,25 @@ class TorchCpu:
     def __init__(self, network: nn.Module, size: int, threads: int | None = None) -> None:
         import torch
 
+        from segmentation.graph import Served, folded
         from segmentation.transforms import channels_last
 
         if threads:
             torch.set_num_threads(threads)
         self.size = size
-        self.network = channels_last(network.eval())
+        self.network = Served(channels_last(folded(network))).eval()
 
     def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See Backend.run."""
         import torch
 
-        from segmentation.transforms import normalise
-
         check_batch(self, batch)
         if not len(batch):
             return np.zeros((0, 2, self.size, self.size), np.float32)
-        with torch.inference_mode():
-            x = normalise(torch.from_numpy(np.array(batch)))
-            logits = self.network(x.contiguous(memory_format=torch.channels_last))[:2]
-            return torch.cat(logits, 1).float().sigmoid().numpy()
+        try:
+            with torch.inference_mode():
+                return torch.stack(self.network(torch.from_numpy(np.array(batch))), 1).numpy()
+        except RuntimeError as error:
+            if "not enough memory" in str(error):  # how torch's allocator for the CPU words it
+                raise OutOfMemory(f"There is no memory for {len(batch)} pictures at once: {error}") from error
+            raise
