@@ -49,8 +49,22 @@ class Photo(models.Model):
         return self.name or str(self.id)
 
 
+class DeletedPhoto(models.Model):
+    """That there was a photo, and whose: a fix still on its way to it can be told why it is refused. Nothing else."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    owner = models.UUIDField(db_index=True)
+    deleted_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-deleted_at", "id"]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
 class Prediction(models.Model):
-    """What one set of weights made of a photo: a soft mask at the photo's size, and how sure the network was."""
+    """What one set of weights made of a photo: a soft mask of it, and how sure the network was."""
 
     HEAVY = ("mask",)
 

@@ -1,14 +1,15 @@
 """Every read of the labelled picture."""
 
 import uuid
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 from django.db.models import F, OuterRef, Prefetch, QuerySet, Subquery
 
 from annotations.difference import difference
-from annotations.exceptions import NotFound
-from annotations.models import APPROVED, Correction, Photo, Prediction
+from annotations.exceptions import NotFound, PhotoDeleted
+from annotations.models import APPROVED, Correction, DeletedPhoto, Photo, Prediction
 from segmentation import mask as masks
 from segmentation import picture as pictures
 
@@ -39,6 +40,13 @@ def photo_get(photo_id: uuid.UUID, owner: uuid.UUID, user: Any) -> Photo:
     return photo
 
 
+def photo_to_correct(photo_id: uuid.UUID, owner: uuid.UUID, user: Any) -> Photo:
+    """A photo that a fix is for. Raises NotFound; PhotoDeleted, so that its owner learns what became of it."""
+    if DeletedPhoto.objects.filter(id=photo_id, owner=owner).exists():
+        raise PhotoDeleted
+    return photo_get(photo_id, owner, user)
+
+
 def photo_owned(photo_id: uuid.UUID, owner: uuid.UUID) -> Photo:
     """The requester's own photo. Raises NotFound."""
     photo = Photo.objects.filter(id=photo_id, owner=owner).first()
@@ -61,9 +69,10 @@ def prediction_get(prediction_id: uuid.UUID, owner: uuid.UUID, user: Any) -> Pre
     return prediction
 
 
-def prediction_of(photo: Photo, prediction_id: uuid.UUID) -> Prediction:
-    """One of a photo's own predictions. Raises NotFound."""
-    prediction = Prediction.objects.filter(id=prediction_id, photo=photo).first()
+def prediction_of(photo: Photo, prediction_id: uuid.UUID | None) -> Prediction:
+    """One of a photo's own predictions, the newest without an id. Raises NotFound."""
+    predictions = Prediction.objects.filter(photo=photo)
+    prediction = (predictions.filter(id=prediction_id) if prediction_id else predictions).first()
     if prediction is None:
         raise NotFound
     return prediction
@@ -82,9 +91,20 @@ def latest_prediction(photo: Photo) -> Prediction | None:
     return next(iter(photo.predictions.all()), None)
 
 
+def mask_kept(prediction: Prediction) -> np.ndarray:
+    """A prediction's mask as it is kept, HxW uint8: of the whole photo, and of its size or smaller."""
+    return masks.decode_png(bytes(prediction.mask), empty=True)
+
+
+def mask_predicted(prediction: Prediction) -> np.ndarray:
+    """A prediction's mask at the photo's size, HxW uint8, as the network gave it."""
+    return masks.resized(mask_kept(prediction), (prediction.photo.width, prediction.photo.height))
+
+
 def mask_settled(prediction: Prediction) -> np.ndarray:
-    """A prediction's mask as its sticker shows it, HxW uint8: without the haze of what is only half believed."""
-    return masks.settle(masks.decode_png(bytes(prediction.mask), empty=True))
+    """A prediction's mask as its sticker shows it, at the photo's size: without the haze of what is half believed."""
+    kept = masks.settle(mask_kept(prediction))
+    return masks.resized(kept, (prediction.photo.width, prediction.photo.height))
 
 
 def latest_correction(photo: Photo, author: uuid.UUID) -> Correction | None:
@@ -121,6 +141,23 @@ def correction_state(correction: Correction) -> tuple[str, str]:
         if review.version == correction.version:
             return STATES[review.verdict], review.reason
     return "waiting", ""
+
+
+def mask_of(labelled: Prediction | Correction) -> np.ndarray:
+    """The mask a sticker is made of, HxW uint8: a person's as they drew it, a network's settled."""
+    if isinstance(labelled, Correction):
+        return masks.decode_png(bytes(labelled.mask), empty=True)
+    return mask_settled(labelled)
+
+
+def cutout_of(labelled: Prediction | Correction) -> np.ndarray:
+    """The photo cut with that mask, at the photo's size: HxWx4 uint8."""
+    return masks.cutout(pictures.decode(bytes(labelled.photo.image)).rgb, mask_of(labelled))
+
+
+def file_name(photo: Photo, kind: str) -> str:
+    """A name for a file made of a photo, as `cat_mask.png` for the mask.png of cat.jpg."""
+    return f"{PurePath(photo.name).stem or 'photo'}_{kind}"
 
 
 def correction_difference(correction: Correction) -> np.ndarray:

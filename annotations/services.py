@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from annotations import fingerprints, lineage, selectors
@@ -21,7 +22,7 @@ from annotations.exceptions import (
     ReasonRequired,
     StaleCorrection,
 )
-from annotations.models import Correction, DatasetItem, Photo, Prediction, Review
+from annotations.models import Correction, DatasetItem, DeletedPhoto, Photo, Prediction, Review
 from segmentation import mask as masks
 from segmentation import picture as pictures
 
@@ -53,7 +54,7 @@ def photo_create(
         return _same_upload(known, owner, upload_sha256)
     image, media_type = _normalised(picture)
     height, width = picture.rgb.shape[:2]
-    phash, mirrored = fingerprints.phashes(picture.rgb)
+    phash, mirrored = fingerprints.phashes(picture.small)
     prediction = _prediction_fields(predictor, cut)
     try:
         with transaction.atomic():
@@ -131,8 +132,16 @@ def photo_delete(*, photo: Photo) -> list[str]:
     """Deletes the photo and everything derived from it; answers the sha256 of each set of weights that saw it."""
     datasets = DatasetItem.objects.filter(photo=photo.id).values_list("dataset_id", flat=True).distinct()
     seen_by = lineage.weights_trained_on(list(datasets))
-    photo.delete()
+    _bury(Photo.objects.filter(id=photo.id))
     return seen_by
+
+
+def _bury(photos: QuerySet[Photo]) -> int:
+    """Deletes photos with all that was made of them, and remembers whose they were; answers how many."""
+    gone = list(photos.values_list("id", "owner"))
+    DeletedPhoto.objects.bulk_create([DeletedPhoto(id=id_, owner=owner) for id_, owner in gone], ignore_conflicts=True)
+    Photo.objects.filter(id__in=[id_ for id_, _ in gone]).delete()
+    return len(gone)
 
 
 @dataclass(frozen=True)
@@ -159,7 +168,7 @@ def correction_submit(
         "prediction": prediction,
         "mask": mask,
         "mask_sha256": hashlib.sha256(mask).hexdigest(),
-        "iou": masks.iou(alpha, masks.decode_png(bytes(prediction.mask), empty=True)),
+        "iou": masks.iou(alpha, selectors.mask_predicted(prediction)),
         "strokes": submission.strokes,
         "seconds": submission.seconds,
     }
@@ -227,11 +236,15 @@ def owner_replace(*, old: uuid.UUID, new: uuid.UUID) -> None:
     """Hands what a browser session made to the person who just logged in."""
     Photo.objects.filter(owner=old).update(owner=new)
     Correction.objects.filter(author=old).update(author=new)
+    DeletedPhoto.objects.filter(owner=old).update(owner=new)
 
 
+@transaction.atomic
 def photos_expire(*, hours: int) -> int:
-    """Deletes photos older than `hours` whose owners do not allow learning from them; answers how many."""
-    old = Photo.objects.filter(consented_at=None, created_at__lt=timezone.now() - timedelta(hours=hours))
-    count = old.count()
-    old.delete()
-    return count
+    """Deletes photos older than `hours` whose owners do not allow learning from them; answers how many.
+
+    That there was one is remembered as long again.
+    """
+    now = timezone.now()
+    DeletedPhoto.objects.filter(deleted_at__lt=now - timedelta(hours=hours)).delete()
+    return _bury(Photo.objects.filter(consented_at=None, created_at__lt=now - timedelta(hours=hours)))

@@ -59,6 +59,13 @@ def decode_png(data: bytes, size: tuple[int, int] | None = None, *, empty: bool 
     return alpha
 
 
+def resized(alpha: Alpha, size: tuple[int, int]) -> Alpha:
+    """The mask at (width, height), bilinear, antialiased where it shrinks."""
+    if alpha.shape == (size[1], size[0]):
+        return alpha
+    return np.asarray(Image.fromarray(alpha).resize(size, Image.Resampling.BILINEAR))
+
+
 def is_empty(alpha: Alpha) -> bool:
     """Whether nothing in the mask can be seen."""
     return alpha.size == 0 or int(alpha.max()) < VISIBLE

@@ -18,6 +18,7 @@ MAX_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 16_384
 MAX_SCANS = 100
+SMALL = 512
 MAX_PROFILE_BYTES = 4 * 1024 * 1024
 ORIENTATION = 0x0112
 
@@ -32,6 +33,7 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+SIDEWAYS = (5, 6, 7, 8)
 # What a damaged file makes Pillow's plugins raise, besides OSError.
 DAMAGE = (
     OSError,
@@ -79,15 +81,27 @@ class TruncatedImageError(PictureError):
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded picture: `rgb` is H×W×3 uint8, upright, sRGB, what was transparent composited on white."""
+    """A decoded picture: `rgb` is H×W×3 uint8, upright, sRGB, what was transparent composited on white.
+
+    `size` is the whole picture's (width, height), upright; `rgb` has fewer pixels where no more were asked for.
+    """
 
     rgb: NDArray[np.uint8]
     lossless: bool
     format: str
+    size: tuple[int, int]
+
+    @functools.cached_property
+    def small(self) -> NDArray[np.uint8]:
+        """The picture as small as networks (256 or 320 pixels a side) and fingerprints need it, H×W×3 uint8."""
+        return reduced(self.rgb, SMALL)
 
 
-def decode(data: bytes) -> Picture:
+def decode(data: bytes, shorter: int | None = None) -> Picture:
     """The picture in `data`: JPEG, PNG, WebP, HEIC, AVIF or the first frame of a GIF.
+
+    Where `shorter` pixels on the shorter side are enough, a JPEG is decoded at the least of 1/8, 1/4 and 1/2 of its
+    size that has them (libjpeg's scaled inverse DCT): a fifth of the time for 12 megapixels. Others come whole.
 
     Refuses by the header, before any pixel is decoded: over 20 MB, over 50 megapixels, a side over 16,384.
     Raises a PictureError with code empty_upload, file_too_large, too_many_pixels, unknown_format, not_an_image
@@ -104,16 +118,25 @@ def decode(data: bytes) -> Picture:
         raise TruncatedImageError("The JPEG has too many scans to be a photo: save it again and send that.")
     with opened(data, kind) as image:
         check_size(image.size)
-        format_name = FORMATS[image.format or "JPEG"]
+        format_name, whole = FORMATS[image.format or "JPEG"], image.size
         try:
+            drafted = shorter is not None and image.draft(None, (shorter, shorter)) is not None
             image.load()
             check_size(image.size)
-            rgb = upright(flattened(image), orientation_of(image))
+            orientation = orientation_of(image)
+            rgb = upright(flattened(image), orientation)
         except PictureError:
             raise
         except DAMAGE as error:
             raise damaged() from error
-        return Picture(np.asarray(rgb), is_lossless(format_name, data), format_name)
+        size = rgb.size if not drafted else whole[::-1] if orientation in SIDEWAYS else whole
+        return Picture(np.asarray(rgb), is_lossless(format_name, data), format_name, size)
+
+
+def reduced(rgb: NDArray[np.uint8], shorter: int) -> NDArray[np.uint8]:
+    """H×W×3 uint8 averaged over squares of whole pixels, as small as leaves `shorter` pixels on the shorter side."""
+    factor = min(rgb.shape[:2]) // shorter
+    return rgb if factor < 2 else np.asarray(Image.fromarray(rgb).reduce(factor))
 
 
 def encode_jpeg(rgb: NDArray[np.uint8], quality: int = 92) -> bytes:

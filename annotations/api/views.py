@@ -1,5 +1,6 @@
 """The labelled picture over HTTP. Thin: reads in `selectors`, writes in `services`."""
 
+import json
 import uuid
 from typing import Any
 
@@ -9,7 +10,7 @@ from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.generics import GenericAPIView, ListAPIView
-from rest_framework.parsers import MultiPartParser
+from rest_framework.parsers import JSONParser, MultiPartParser
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,13 +19,15 @@ from rest_framework.views import APIView
 from annotations import lineage, selectors, services
 from annotations.api import serializers
 from annotations.api.answers import Timing, name_predictor, picture_response
-from annotations.models import Correction, Photo
+from annotations.models import Correction, Photo, Prediction
 from annotations.owners import owner_of
 from annotations.permissions import IsReviewer
+from segmentation import exchange, rle
 from segmentation import mask as masks
 from segmentation import picture as pictures
 
 PICTURE = OpenApiResponse(OpenApiTypes.BINARY)
+DOWNLOAD = OpenApiParameter("download", bool, description="Save it under the photo's name.")
 
 
 class OwnerView(GenericAPIView):
@@ -54,7 +57,7 @@ class PhotoListView(OwnerView, ListAPIView):
             picture = pictures.decode(data)
         predictor = lineage.predictor_current()
         with timing.stage("network"):
-            cut = predictor.predict(picture.rgb)
+            cut = predictor.predict(picture.small)
         consent = given.validated_data["consent"]
         if consent is None:
             consent = lineage.consent_of(owner)
@@ -109,13 +112,11 @@ class PredictionMaskView(APIView):
 
     permission_classes = [AllowAny]
 
-    @extend_schema(responses={(200, "image/png"): PICTURE}, parameters=[OpenApiParameter("settled", bool)])
+    @extend_schema(responses={(200, "image/png"): PICTURE}, parameters=[OpenApiParameter("settled", bool), DOWNLOAD])
     def get(self, request: Request, prediction_id: uuid.UUID) -> HttpResponse:
         prediction = selectors.prediction_get(prediction_id, owner_of(request), request.user)
-        mask = bytes(prediction.mask)
-        if "settled" in request.query_params:
-            mask = masks.encode_png(selectors.mask_settled(prediction))
-        response = picture_response(mask, "image/png")
+        mask = selectors.mask_settled if "settled" in request.query_params else selectors.mask_predicted
+        response = picture_response(masks.encode_png(mask(prediction)), "image/png")
         response["X-Weights"] = prediction.weights
         response["X-Device"] = prediction.device
         return response
@@ -125,10 +126,19 @@ class CorrectionView(APIView):
     """A person's mask for a photo. PUT is idempotent: the client makes the id."""
 
     permission_classes = [AllowAny]
-    parser_classes = [MultiPartParser]
+    parser_classes = [MultiPartParser, JSONParser]
+
+    @extend_schema(responses=serializers.CorrectionDetailSerializer)
+    def get(self, request: Request, correction_id: uuid.UUID) -> Response:
+        correction = selectors.correction_get(correction_id, owner_of(request), request.user)
+        data = serializers.CorrectionDetailSerializer(correction).data
+        return Response(data, headers={"ETag": f'"{correction.version}"', "Cache-Control": "private, no-cache"})
 
     @extend_schema(
-        request={"multipart/form-data": serializers.SubmissionSerializer},
+        request={
+            "multipart/form-data": serializers.SubmissionSerializer,
+            "application/json": serializers.SubmissionSerializer,
+        },
         responses={200: serializers.CorrectionSerializer, 201: serializers.CorrectionSerializer},
         parameters=[OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description="The version to replace.")],
     )
@@ -136,14 +146,14 @@ class CorrectionView(APIView):
         given = serializers.SubmissionSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         fields, owner = given.validated_data, owner_of(request)
-        photo = selectors.photo_get(fields["photo"], owner, request.user)
+        photo = selectors.photo_to_correct(fields["photo"], owner, request.user)
         correction, created = services.correction_submit(
             photo=photo,
-            prediction=selectors.prediction_of(photo, fields["prediction"]),
+            prediction=selectors.prediction_of(photo, fields.get("prediction")),
             author=owner,
             submission=services.Submission(
                 correction_id=correction_id,
-                mask=fields["mask"].read(),
+                mask=mask_in(fields, (photo.width, photo.height)),
                 strokes=fields["strokes"],
                 seconds=fields["seconds"],
                 if_match=version_in(request.headers.get("If-Match", "")),
@@ -151,6 +161,13 @@ class CorrectionView(APIView):
         )
         data = serializers.CorrectionSerializer(correction).data
         return Response(data, status=201 if created else 200, headers={"ETag": f'"{correction.version}"'})
+
+
+def mask_in(fields: dict[str, Any], size: tuple[int, int]) -> bytes:
+    """The mask of a submission, whichever way it came, as our greyscale PNG. Raises segmentation.mask.MaskError."""
+    if "rle" in fields:
+        return masks.encode_png(rle.decode(fields["rle"], size))
+    return exchange.as_grey_png(fields["mask"].read(), size)
 
 
 def version_in(if_match: str) -> int | None:
@@ -166,14 +183,66 @@ class CorrectionMaskView(APIView):
 
     permission_classes = [AllowAny]
 
-    @extend_schema(responses={(200, "image/png"): PICTURE})
+    @extend_schema(responses={(200, "image/png"): PICTURE}, parameters=[DOWNLOAD])
     def get(self, request: Request, correction_id: uuid.UUID) -> HttpResponse:
         correction = selectors.correction_get(correction_id, owner_of(request), request.user)
-        response = picture_response(bytes(correction.mask), "image/png")
-        response["ETag"] = f'"{correction.version}"'
+        name = download_name(request, correction.photo, "mask.png")
+        return versioned(picture_response(bytes(correction.mask), "image/png", name), request, correction)
+
+
+class CutoutView(APIView):
+    """The photo cut with a prediction's or a correction's mask, at the photo's size, transparent around it."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(responses={(200, "image/png"): PICTURE}, parameters=[DOWNLOAD])
+    def get(self, request: Request, **ids: uuid.UUID) -> HttpResponse:
+        labelled = labelled_by(request, **ids)
+        data = pictures.encode_png(selectors.cutout_of(labelled))
+        name = download_name(request, labelled.photo, "cutout.png")
+        return versioned(picture_response(data, "image/png", name), request, labelled)
+
+
+class RunLengthsView(APIView):
+    """A prediction's or a correction's mask, cut at one half, as COCO's run lengths; `?uncompressed=1` as numbers."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(
+        responses=serializers.RunLengthsSerializer, parameters=[OpenApiParameter("uncompressed", bool), DOWNLOAD]
+    )
+    def get(self, request: Request, **ids: uuid.UUID) -> HttpResponse:
+        labelled = labelled_by(request, **ids)
+        lengths = rle.encode(selectors.mask_of(labelled))
+        if "uncompressed" in request.query_params:
+            lengths["counts"] = rle.decompress(lengths["counts"]).tolist()
+        name = download_name(request, labelled.photo, "mask.json")
+        data = json.dumps(lengths).encode()
+        return versioned(picture_response(data, "application/json", name), request, labelled)
+
+
+def labelled_by(
+    request: Request, *, prediction_id: uuid.UUID | None = None, correction_id: uuid.UUID | None = None
+) -> Prediction | Correction:
+    """The prediction or correction that an address names. Raises annotations.exceptions.NotFound."""
+    if prediction_id is not None:
+        return selectors.prediction_get(prediction_id, owner_of(request), request.user)
+    assert correction_id is not None
+    return selectors.correction_get(correction_id, owner_of(request), request.user)
+
+
+def download_name(request: Request, photo: Photo, kind: str) -> str:
+    """What a file is to be saved as, empty when it is only to be looked at."""
+    return selectors.file_name(photo, kind) if "download" in request.query_params else ""
+
+
+def versioned(response: HttpResponse, request: Request, labelled: Prediction | Correction) -> HttpResponse:
+    """Names a correction's version; without one in the address what is there may change."""
+    if isinstance(labelled, Correction):
+        response["ETag"] = f'"{labelled.version}"'
         if "version" not in request.query_params:
             response["Cache-Control"] = "private, no-cache"
-        return response
+    return response
 
 
 class CorrectionDifferenceView(APIView):

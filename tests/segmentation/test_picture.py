@@ -220,3 +220,43 @@ def test_encoding_drops_metadata_and_keeps_pixels(photo: np.ndarray) -> None:
     jpeg = picture.encode_jpeg(photo)
     assert b"Exif" not in jpeg
     assert np.abs(picture.decode(jpeg).rgb.astype(int) - photo).mean() < 3
+
+
+@pytest.mark.parametrize(
+    ("shorter", "height", "width"), [(600, 600, 800), (299, 300, 400), (150, 150, 200), (1, 75, 100)]
+)
+def test_a_jpeg_is_decoded_no_larger_than_is_asked_for(shorter: int, height: int, width: int) -> None:
+    gradient = np.linspace(0, 255, 800).astype(np.uint8)[None, :, None].repeat(600, 0).repeat(3, 2)
+    decoded = picture.decode(saved(Image.fromarray(gradient), "JPEG", quality=95), shorter)
+    assert decoded.rgb.shape == (height, width, 3)
+    assert decoded.size == (800, 600)
+    assert np.abs(decoded.rgb.astype(int) - picture.reduced(gradient, height)).max() < 6
+
+
+def test_a_turned_jpeg_decoded_small_is_upright_and_knows_its_size(quarters: Image.Image) -> None:
+    exif = Image.Exif()
+    exif[picture.ORIENTATION] = 6
+    turned = saved(quarters.resize((480, 320)), "JPEG", exif=exif)
+    decoded = picture.decode(turned, 80)
+    assert decoded.rgb.shape == (120, 80, 3)
+    assert decoded.size == (320, 480)
+    assert decoded.rgb[10, 10, 2] > 200  # blue, which was below on the left, is above on the left
+
+
+def test_another_format_comes_whole_however_small_it_is_needed(quarters: Image.Image) -> None:
+    decoded = picture.decode(saved(quarters, "PNG"), 4)
+    assert decoded.rgb.shape == (32, 48, 3)
+    assert decoded.size == (48, 32)
+
+
+def test_a_jpeg_cut_short_is_refused_at_every_scale(photo: np.ndarray) -> None:
+    data = saved(Image.fromarray(photo), "JPEG")
+    with pytest.raises(picture.TruncatedImageError):
+        picture.decode(data[: len(data) // 2], 16)
+
+
+def test_a_small_copy_has_the_mean_of_its_squares() -> None:
+    rgb = np.arange(1200 * 1600 * 3, dtype=np.uint32).reshape(1200, 1600, 3).astype(np.uint8)
+    small = picture.Picture(rgb, True, "png", (1600, 1200)).small
+    assert small.shape == (600, 800, 3)
+    assert np.abs(small - rgb.reshape(600, 2, 800, 2, 3).mean((1, 3))).max() <= 0.5

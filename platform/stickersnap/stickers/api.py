@@ -18,6 +18,7 @@ from annotations.api.answers import Timing, name_predictor, picture_response
 from annotations.exceptions import NoSubjectFound
 from annotations.lineage import predictor_current
 from annotations.owners import owner_of
+from segmentation import mask as masks
 from segmentation import picture as pictures
 from segmentation.picture import EmptyUploadError
 from stickersnap.stickers import selectors, services
@@ -102,12 +103,13 @@ class CutView(APIView):
             picture = pictures.decode(upload.read())
         predictor = predictor_current()
         with timing.stage("network"):
-            cut = predictor.predict(picture.rgb)
+            cut = predictor.predict(picture.small)
         if not cut.subject_found:
             raise NoSubjectFound
         with timing.stage("encode"):
             try:
-                response = HttpResponse(services.cut_out(picture.rgb, cut.alpha), content_type="image/png")
+                alpha = masks.resized(cut.alpha, picture.size)
+                response = HttpResponse(services.cut_out(picture.rgb, alpha), content_type="image/png")
             except NothingToCut:
                 raise NoSubjectFound from None
         name_predictor(response, predictor, timing)

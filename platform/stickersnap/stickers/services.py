@@ -11,7 +11,8 @@ from segmentation import mask as masks
 from segmentation import picture as pictures
 from stickersnap.stickers.models import Sticker
 from stickersnap.stickers.render import NothingToCut, crop
-from stickersnap.stickers.targets import sticker_file
+from stickersnap.stickers.source import scaled
+from stickersnap.stickers.targets import SIDES, sticker_file
 
 
 def sticker_render(*, photo: Photo, author: uuid.UUID, target: str, outline: bool) -> Sticker:
@@ -33,8 +34,8 @@ def sticker_render(*, photo: Photo, author: uuid.UUID, target: str, outline: boo
     }
     if known := Sticker.objects.filter(**made_of).first():
         return known
-    rgb = pictures.decode(bytes(photo.image)).rgb
-    alpha = masks.decode_png(bytes(correction.mask)) if correction else selectors.mask_settled(prediction)
+    kept = masks.decode_png(bytes(correction.mask)) if correction else masks.settle(selectors.mask_kept(prediction))
+    rgb, alpha = scaled(bytes(photo.image), (photo.width, photo.height), kept, SIDES[target])
     try:
         made = sticker_file(rgb, alpha, target, outline)
     except NothingToCut:

@@ -18,6 +18,8 @@ SIDE = 512
 CLEAR_MARGIN = 16
 OUTLINE = 8
 PNG_SIDE = 2048
+SIDES = {"png": PNG_SIDE, "whatsapp": SIDE, "telegram": SIDE}
+"""Pixels on the longer side of each target's sticker."""
 QUALITIES = (95, 90, 85, 80, 70, 60, 50, 40, 30, 20, 10)
 
 

@@ -1,0 +1,30 @@
+"""A photo and its mask with as many pixels as a sticker shows, and not many more."""
+
+import math
+
+import numpy as np
+
+from segmentation import mask as masks
+from segmentation import picture as pictures
+
+
+def shorter_needed(size: tuple[int, int], alpha: np.ndarray, side: int) -> int:
+    """Pixels on a photo's shorter side that leave the subject `side` pixels on its longer one.
+
+    `size` is the photo's (width, height), `alpha` an HxW uint8 mask of all of it, at any scale. Never more than
+    there are; for an empty mask as many as there are.
+    """
+    if masks.is_empty(alpha):
+        return min(size)
+    left, top, right, bottom = masks.crop_box(alpha)
+    longer = max((right - left) * size[0] / alpha.shape[1], (bottom - top) * size[1] / alpha.shape[0])
+    return min(min(size), math.ceil(min(size) * side / longer))
+
+
+def scaled(data: bytes, size: tuple[int, int], alpha: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """The photo in `data` (HxWx3 uint8) and its mask (HxW uint8) at one scale that shows `side` pixels of the subject.
+
+    Raises a segmentation.picture.PictureError.
+    """
+    rgb = pictures.decode(data, shorter_needed(size, alpha, side)).rgb
+    return rgb, masks.resized(alpha, (rgb.shape[1], rgb.shape[0]))
