@@ -46,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     starter.add_argument("--data", type=Path, required=True, help="images/ masks/ folder")
     starter.add_argument("--evaluate", type=Path, help="images/ masks/ folder for the figures at the end")
     starter.add_argument("--encoder", type=Path, default=Path("../shared/weights/encoder_mobilenetv2_050.npz"))
+    starter.add_argument("--base", help="weights to go on from instead of the encoder: a folder or 'starter'")
     starter.add_argument("--out", type=Path, required=True)
     starter.add_argument("--resume", action="store_true")
     settings(starter, StarterConfig())
@@ -58,10 +59,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 def settings(command: argparse.ArgumentParser, config: Config) -> None:
-    """An option for every number of the settings."""
+    """An option for every number of the settings, and for every list of whole numbers."""
     for name, default in config.as_dict().items():
-        if isinstance(default, int | float) and not isinstance(default, bool):
-            option = f"--{name.replace('_', '-')}"
+        option = f"--{name.replace('_', '-')}"
+        if isinstance(default, tuple):
+            command.add_argument(option, type=int, nargs="+", default=default, help=f"default {default}")
+        elif isinstance(default, int | float) and not isinstance(default, bool):
             command.add_argument(option, type=type(default), default=default, help=f"default {default}")
 
 
@@ -97,7 +100,8 @@ def fine_tune(args: argparse.Namespace) -> None:
 def starter(args: argparse.Namespace) -> None:
     from training.starter import run
 
-    run(args.data, args.evaluate, args.out, args.encoder, StarterConfig.of(chosen(args, StarterConfig())), args.resume)
+    config = StarterConfig.of(chosen(args, StarterConfig()))
+    run(args.data, args.evaluate, args.out, args.encoder, args.base, config, args.resume)
 
 
 def evaluate(args: argparse.Namespace) -> None:

@@ -56,19 +56,58 @@ def background(random: Generator, pair: Pair, size: int, least_area: float = 0.1
     return None
 
 
+def soft_edge(random: Generator, mask: Image.Image) -> Image.Image:
+    """The mask drawn in by up to a pixel and blurred, so that no rim of the old background tells where it ends."""
+    if random.random() < 0.6:
+        mask = mask.filter(ImageFilter.MinFilter(3))
+    return mask.filter(ImageFilter.GaussianBlur(random.uniform(0.5, 1.5)))
+
+
+def colour_matched(random: Generator, subject: Picture, ground: Picture) -> Picture:
+    """The subject's colours (H×W×3) drawn some way towards the ground's: mean and deviation of each channel."""
+    strength = random.uniform(0, 0.6)
+    (a, da), (b, db) = ((x.mean((0, 1)), x.std((0, 1)) + 1) for x in (subject, ground))
+    gain = 1 + strength * (np.clip(db / da, 0.5, 2) - 1)
+    shifted = (subject - a) * gain + a + strength * (b - a)
+    return shifted.clip(0, 255).astype(np.uint8)
+
+
+def drawn_ground(random: Generator, size: int) -> Image.Image:
+    """A plain, graded or grainy ground, as studio pictures and screenshots have."""
+    a, b = random.uniform(0, 255, (2, 3))
+    direction = random.uniform(-1, 1, 2)
+    ramp = np.linspace(0, direction[0], size)[:, None] + np.linspace(0, direction[1], size)[None]
+    values = a + (b - a) * ramp[..., None] * random.integers(0, 2)
+    values = values + random.normal(0, random.uniform(0, 12), (size, size, 1)) * random.integers(0, 2)
+    return Image.fromarray(values.clip(0, 255).astype(np.uint8))
+
+
+def ground_of(random: Generator, others: Sequence[Pair], size: int) -> Image.Image | None:
+    """A background for a subject: beside another picture's subject, sometimes blurred as a lens does, or drawn."""
+    kind = random.random()
+    if kind < 0.15:
+        return drawn_ground(random, size)
+    ground = background(random, others[int(random.integers(len(others)))], size)
+    if ground is not None and kind < 0.4:
+        return ground.filter(ImageFilter.GaussianBlur(random.uniform(1, 6)))
+    return ground
+
+
 def paste(
     random: Generator, image: Image.Image, mask: Image.Image, ground: Image.Image
 ) -> tuple[Image.Image, Image.Image]:
     """The subject of `image`, scaled and moved, on another picture's background (copy–paste, Ghiasi et al. 2021)."""
     size = image.width
-    scale = random.uniform(0.55, 1.1)
+    scale = random.uniform(0.35, 1.15)
     side = max(8, round(size * scale))
     x, y = (int(random.integers(min(0, size - side), max(0, size - side) + 1)) for _ in range(2))
     moved = Image.new("L", (size, size), 0)
     moved.paste(mask.resize((side, side), Image.Resampling.BILINEAR), (x, y))
-    subject = Image.new("RGB", (size, size))
-    subject.paste(image.resize((side, side), Image.Resampling.BILINEAR), (x, y))
-    return Image.composite(subject, ground, moved.filter(ImageFilter.GaussianBlur(0.7))), moved
+    colours = colour_matched(random, np.asarray(image), np.asarray(ground))
+    subject = ground.copy()
+    subject.paste(Image.fromarray(colours).resize((side, side), Image.Resampling.BILINEAR), (x, y))
+    alpha = soft_edge(random, moved)
+    return Image.composite(subject, ground, alpha), alpha
 
 
 def recolour(random: Generator, image: Image.Image, strength: float = 0.4) -> Image.Image:
@@ -101,7 +140,7 @@ def degrade(random: Generator, image: Image.Image) -> Image.Image:
 
 
 def example(
-    random: Generator, pair: Pair, others: Sequence[Pair], size: int, paste_rate: float = 0.15, empty_rate: float = 0.03
+    random: Generator, pair: Pair, others: Sequence[Pair], size: int, paste_rate: float = 0.3, empty_rate: float = 0.04
 ) -> tuple[Picture, Picture]:
     """A training example: size×size×3 and size×size uint8.
 
@@ -111,7 +150,7 @@ def example(
     image, mask = crop(random, pair, size)
     draw = random.random()
     if others and draw < paste_rate + empty_rate:
-        ground = background(random, others[int(random.integers(len(others)))], size)
+        ground = ground_of(random, others, size)
         if ground is not None and draw < paste_rate:
             image, mask = paste(random, image, mask, ground)
         elif ground is not None:

@@ -68,30 +68,31 @@ class FineTuneConfig(Config):
 def source_weights() -> dict[str, float]:
     """How often each source of the starter's pictures is drawn: everyday scenes most, since they help others most."""
     return {
-        "pascal_s": 0.36,
-        "caltech101": 0.13,
+        "pascal_s": 0.32,
+        "caltech101": 0.16,
         "oxford_pets": 0.08,
-        "sysu_vehicles": 0.10,
-        "weizmann_horse": 0.05,
-        "ccp_fashion": 0.05,
-        "feral_cats": 0.03,
-        "flowers17": 0.07,
+        "sysu_vehicles": 0.11,
+        "weizmann_horse": 0.04,
+        "ccp_fashion": 0.04,
+        "feral_cats": 0.05,
+        "flowers17": 0.05,
         "davis20": 0.06,
-        "coco_ccby": 0.05,
+        "coco_ccby": 0.06,
         "balloon": 0.02,
     }
 
 
 @dataclass(frozen=True)
 class StarterConfig(Config):
-    """Training of basnet-small from its pretrained encoder."""
+    """Training of basnet-small. A step's pictures are of one of `sizes`, towards the end of one of `final_sizes`."""
 
-    size: int = 192
-    final_size: int = 256
-    final_share: float = 0.3
+    size: int = 256
+    sizes: tuple[int, ...] = (192, 224, 256)
+    final_sizes: tuple[int, ...] = (224, 256, 256, 288)
+    final_share: float = 0.35
     encoder_rate: float = 0.2
     frozen_blocks: int = 3
-    export_minutes: float = 5.0
+    export_minutes: float = 15.0
     bfloat16: bool = True
     processes: int = 2
     threads: int = 1

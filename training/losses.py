@@ -6,17 +6,25 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits, conv2d, interpolate
+from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits, conv2d, interpolate
 
 WINDOW = 11
 SIGMA = 1.5
 
 
-def iou_loss(probability: Tensor, target: Tensor) -> Tensor:
+def iou_loss(probability: Tensor, target: Tensor, weight: Tensor | float = 1.0) -> Tensor:
     """1 − soft IoU of each map (N×1×H×W, 0..1), averaged over the batch; an empty target is answered by emptiness."""
-    intersection = (probability * target).sum((1, 2, 3))
-    union = (probability + target).sum((1, 2, 3)) - intersection
+    intersection = (probability * target * weight).sum((1, 2, 3))
+    union = ((probability + target) * weight).sum((1, 2, 3)) - intersection
     return (1 - (intersection + 1) / (union + 1)).mean()
+
+
+def boundary_weight(target: Tensor, window: int = 31, strength: float = 4.0) -> Tensor:
+    """1 where a pixel is as all around it, up to 1 + `strength` where it is not (Wei et al., F³Net, AAAI 2020)."""
+    half = window // 2
+    near = avg_pool2d(target, (window, 1), 1, (half, 0), count_include_pad=False)
+    near = avg_pool2d(near, (1, window), 1, (0, half), count_include_pad=False)
+    return 1 + strength * (near - target).abs()
 
 
 def ssim_map(a: Tensor, b: Tensor) -> Tensor:
@@ -39,12 +47,15 @@ def ssim_map(a: Tensor, b: Tensor) -> Tensor:
 def deep_supervision(maps: Sequence[Tensor], target: Tensor, side_weight: float = 0.5) -> Tensor:
     """Hybrid loss over all maps of logits, the final one first; target is N×1×H×W in 0..1.
 
-    The final map is judged at the target's size by all three terms, the others where they arise by cross-entropy and
-    IoU: SSIM on every map at full size costs a CPU more than the network's own forward pass.
+    The final map is judged at the target's size by all three terms, pixels near a boundary counting more; the others
+    where they arise by cross-entropy and IoU: SSIM on every map at full size costs a CPU more than the network's own
+    forward pass.
     """
     final = interpolate(maps[0].float(), size=target.shape[-2:], mode="bilinear", align_corners=False)
     probability = final.sigmoid()
-    loss = binary_cross_entropy_with_logits(final, target) + iou_loss(probability, target)
+    weight = boundary_weight(target)
+    pixels = (weight * binary_cross_entropy_with_logits(final, target, reduction="none")).sum() / weight.sum()
+    loss = pixels + iou_loss(probability, target, weight)
     loss = loss + (1 - ssim_map(probability, target).mean())
     for side in maps[1:]:
         small = interpolate(target, size=side.shape[-2:], mode="area")

@@ -33,8 +33,9 @@ class Sampler:
         self.shares = shares / shares.sum()
         self.seed, self.places = seed, range(rank, batch, of)
 
-    def step(self, step: int, size: int) -> tuple[Tensor, Tensor]:
-        """N×size×size×3 and N×size×size uint8."""
+    def step(self, step: int, sizes: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """N×size×size×3 and N×size×size uint8, of one of the sizes; every process draws the same."""
+        size = int(np.random.default_rng([self.seed, step]).choice(sizes))
         images, masks = [], []
         for i in self.places:
             random = np.random.default_rng([self.seed, step, i])
@@ -48,8 +49,8 @@ class Sampler:
 class Prefetch:
     """Prepares the batches of the next steps in one thread beside the training."""
 
-    def __init__(self, sampler: Sampler, start: int, size: int, depth: int = 4) -> None:
-        self.sampler, self.size = sampler, size
+    def __init__(self, sampler: Sampler, start: int, sizes: Sequence[int], depth: int = 4) -> None:
+        self.sampler, self.sizes = sampler, sizes
         self.ready: queue.Queue[tuple[Tensor, Tensor]] = queue.Queue(depth)
         self.stopped = threading.Event()
         self.thread = threading.Thread(target=self.fill, args=(start,), daemon=True)
@@ -57,7 +58,7 @@ class Prefetch:
 
     def fill(self, step: int) -> None:
         while not self.stopped.is_set():
-            batch = self.sampler.step(step, self.size)
+            batch = self.sampler.step(step, self.sizes)
             step += 1
             while not self.stopped.is_set():
                 try:

@@ -59,9 +59,9 @@ class Starter:
         return self.elapsed / (self.config.minutes * 60)
 
     @property
-    def size(self) -> int:
+    def sizes(self) -> tuple[int, ...]:
         late = self.progress >= 1 - self.config.final_share
-        return self.config.final_size if late else self.config.size
+        return self.config.final_sizes if late else self.config.sizes
 
     def save(self) -> None:
         state: dict[str, Any] = {
@@ -132,7 +132,7 @@ def export(starter: Starter, validation: Sequence[Pair]) -> None:
     predictor = TorchPredictor(loaded(network), "cpu")
     figures = figures_of(predictor, validation)
     emit("evaluate", step=starter.step, minutes=starter.elapsed / 60, **figures)
-    card = {"network": NETWORK, "size": starter.config.final_size, "validation": figures}
+    card = {"network": NETWORK, "size": starter.config.size, "validation": figures}
     weights.save(starter.out / "weights", network, card, half=True)
     starter.save()
 
@@ -140,7 +140,7 @@ def export(starter: Starter, validation: Sequence[Pair]) -> None:
 def conclude(starter: Starter, validation: Sequence[Pair], evaluation: Path | None) -> dict[str, Any]:
     """The final weights with their whole card: calibration, figures, data, licences. Answers the card."""
     network, folder = starter.averaged(), starter.out / "weights"
-    base = {"network": NETWORK, "size": starter.config.final_size}
+    base = {"network": NETWORK, "size": starter.config.size}
     weights.save(folder, network, base, half=True)
     predictor = TorchPredictor(weights.load(folder), "cpu")  # judged as stored, in 16 bits
     card: dict[str, Any] = {
@@ -169,23 +169,31 @@ def train(starter: Starter, training: Sequence[Pair], validation: Sequence[Pair]
     began = time.monotonic() - starter.elapsed
     exported, reported, loss = starter.elapsed, starter.elapsed, 0.0
     while starter.progress < 1:
-        size = starter.size
-        prefetch = Prefetch(sampler, starter.step, size)
+        sizes = starter.sizes
+        prefetch = Prefetch(sampler, starter.step, sizes)
         for images, masks in prefetch:
             current = starter.learn(images, masks, began)
             loss = 0.98 * loss + 0.02 * current if loss else current
             if rank == 0 and starter.elapsed - reported > 60:
                 reported = starter.elapsed
-                emit("progress", step=starter.step, minutes=reported / 60, size=size, train_loss=loss)
+                emit("progress", step=starter.step, minutes=reported / 60, sizes=sizes, train_loss=loss)
             if rank == 0 and starter.elapsed - exported > config.export_minutes * 60:
                 exported = starter.elapsed
                 export(starter, validation)
-            if starter.progress >= 1 or starter.size != size:
+            if starter.progress >= 1 or starter.sizes != sizes:
                 break
         prefetch.stopped.set()
 
 
-def work(rank: int, data: Path, evaluation: Path | None, out: Path, encoder: Path, config: StarterConfig) -> None:
+def work(
+    rank: int,
+    data: Path,
+    evaluation: Path | None,
+    out: Path,
+    encoder: Path,
+    base: str | None,
+    config: StarterConfig,
+) -> None:
     """One of the processes of a run."""
     torch.set_num_threads(config.threads)
     if config.processes > 1:
@@ -196,7 +204,10 @@ def work(rank: int, data: Path, evaluation: Path | None, out: Path, encoder: Pat
     if starter.checkpoint.exists():
         starter.resume()
     else:
-        load_pretrained(starter.network.encoder, encoder)
+        if base:
+            starter.network.load_state_dict(weights.load(base).network.state_dict())
+        else:
+            load_pretrained(starter.network.encoder, encoder)
         starter.average = checkpoint.MovingAverage(starter.network, config.ema)
     if rank == 0:
         emit("start", training=len(training), validation=len(validation), step=starter.step, config=config.as_dict())
@@ -210,19 +221,29 @@ def work(rank: int, data: Path, evaluation: Path | None, out: Path, encoder: Pat
     emit("done", step=starter.step, weights=card["sha256"], figures=card["figures"])
 
 
-def run(data: Path, evaluation: Path | None, out: Path, encoder: Path, config: StarterConfig, resume: bool) -> None:
+def run(
+    data: Path,
+    evaluation: Path | None,
+    out: Path,
+    encoder: Path,
+    base: str | None,
+    config: StarterConfig,
+    resume: bool,
+) -> None:
     """The whole run: read, train, export, and the figures on the evaluation folder at the end.
+
+    `base` names weights of basnet-small to go on from; without, the encoder starts pretrained and the rest at random.
 
     Several processes of one thread each share every batch: on a busy machine they wait for each other once a step,
     threads once an operation.
     """
-    if not encoder.is_file():
+    if not base and not encoder.is_file():
         raise DataError(f"There is no pretrained encoder at {encoder}: name its .npz with --encoder.")
     out.mkdir(parents=True, exist_ok=True)
     (out / "rendezvous").unlink(missing_ok=True)
     if not resume:
         (out / "checkpoint.pt").unlink(missing_ok=True)
-    arguments = (data, evaluation, out, encoder, config)
+    arguments = (data, evaluation, out, encoder, base, config)
     if config.processes == 1:
         work(0, *arguments)
     else:

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.random import default_rng
+from PIL import Image
 
 from training import augment
 from training.dataset import DataError, Pair, plain_folder, validation_split
@@ -69,20 +70,41 @@ def test_a_background_holds_nothing_of_the_subject(pairs: list[Pair]) -> None:
 def test_a_batch_depends_on_seed_and_step_and_is_shared_out(pairs: list[Pair]) -> None:
     whole = Sampler(pairs, {"discs": 0.9, "rings": 0.1}, seed=1, batch=4)
     parts = [Sampler(pairs, {"discs": 0.9, "rings": 0.1}, seed=1, batch=4, rank=r, of=2) for r in (0, 1)]
-    images, masks = whole.step(5, 32)
+    images, masks = whole.step(5, (32,))
     assert images.shape == (4, 32, 32, 3)
     assert masks.shape == (4, 32, 32)
-    assert (images == whole.step(5, 32)[0]).all()
-    assert not (images == whole.step(6, 32)[0]).all()
+    assert (images == whole.step(5, (32,))[0]).all()
+    assert not (images == whole.step(6, (32,))[0]).all()
     for rank, part in enumerate(parts):
-        assert (part.step(5, 32)[0] == images[rank::2]).all()
+        assert (part.step(5, (32,))[0] == images[rank::2]).all()
+
+
+def test_the_pictures_of_a_step_are_of_one_size_for_every_process(pairs: list[Pair]) -> None:
+    parts = [Sampler(pairs, {}, seed=4, batch=2, rank=r, of=2) for r in (0, 1)]
+    drawn = [[part.step(step, (32, 48))[1].shape[-1] for step in range(8)] for part in parts]
+    assert drawn[0] == drawn[1]
+    assert set(drawn[0]) == {32, 48}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_pasted_subject_lies_where_its_mask_says(seed: int) -> None:
+    random = default_rng(seed)
+    subject = Image.new("RGB", (64, 64), (250, 20, 20))
+    mask = Image.new("L", (64, 64), 0)
+    mask.paste(255, (16, 16, 48, 48))
+    ground = Image.new("RGB", (64, 64), (10, 10, 200))
+    image, moved = (np.asarray(i) for i in augment.paste(random, subject, mask, ground))
+    assert moved.max() > 200
+    assert (image[moved == 0] == (10, 10, 200)).all()
+    assert (image[moved == 255][:, 0] > 60).all(), "however its colours were drawn towards the ground's"
+    assert ((moved > 20) & (moved < 235)).any(), "its edge is soft"
 
 
 def test_prefetching_gives_the_same_batches_in_order(pairs: list[Pair]) -> None:
     sampler = Sampler(pairs, {}, seed=2, batch=2)
-    prefetch = Prefetch(sampler, 3, 32)
+    prefetch = Prefetch(sampler, 3, (32,))
     for step, (images, _) in zip((3, 4, 5), prefetch, strict=False):
-        assert (images == sampler.step(step, 32)[0]).all()
+        assert (images == sampler.step(step, (32,))[0]).all()
     prefetch.stopped.set()
     prefetch.thread.join(10)
     assert not prefetch.thread.is_alive()

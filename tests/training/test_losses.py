@@ -24,6 +24,16 @@ def test_iou_loss_is_nothing_for_the_truth_and_almost_one_for_its_opposite() -> 
     assert float(losses.iou_loss(target * 0, target * 0)) == pytest.approx(0)
 
 
+def test_pixels_near_a_boundary_count_more() -> None:
+    target = torch.zeros(1, 1, 128, 128)
+    target[..., 64:] = 1
+    row = losses.boundary_weight(target)[0, 0, 64]
+    assert float(row[0]) == pytest.approx(1)
+    assert float(row[64]) == pytest.approx(3, abs=0.1)
+    assert float(row[127]) == pytest.approx(1)
+    assert (row[16:64].diff() >= 0).all()
+
+
 def test_deep_supervision_prefers_the_truth_and_reaches_every_map() -> None:
     target = torch.zeros(1, 1, 32, 32)
     target[:, :, 8:24, 8:24] = 1

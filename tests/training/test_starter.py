@@ -55,7 +55,21 @@ def test_a_short_run_makes_starter_weights(
 ) -> None:
     out = tmp_path / "starter"
     arguments = ["starter", "--data", str(plain), "--evaluate", str(plain), "--encoder", str(pretrained)]
-    arguments += ["--out", str(out), "--size", "32", "--final-size", "64", "--batch", "4", "--minutes", "0.1"]
+    arguments += [
+        "--out",
+        str(out),
+        "--size",
+        "64",
+        "--sizes",
+        "32",
+        "--final-sizes",
+        "32",
+        "64",
+        "--batch",
+        "4",
+        "--minutes",
+        "0.1",
+    ]
     assert main(arguments) == 0
     told = [json.loads(line) for line in capfd.readouterr().out.splitlines() if line.startswith("{")]
     assert told[0]["event"] == "start"
