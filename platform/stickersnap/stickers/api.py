@@ -2,6 +2,7 @@
 
 import uuid
 
+import numpy as np
 from django.http import HttpResponse
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
@@ -87,8 +88,15 @@ class StickerFileView(APIView):
         return picture_response(bytes(sticker.file), sticker.media_type, filename)
 
 
+class WishSerializer(serializers.Serializer):
+    """A sticker asked for by the address alone."""
+
+    target = serializers.ChoiceField(choices=Sticker.Target.choices)
+    outline = serializers.BooleanField(default=True)
+
+
 class CutView(APIView):
-    """Photo in, cropped transparent PNG out. Nothing is kept."""
+    """Photo in, cropped transparent PNG out; with `?target=whatsapp` (telegram, png) the sticker. Nothing is kept."""
 
     permission_classes = [AllowAny]
     authentication_classes = []
@@ -96,21 +104,41 @@ class CutView(APIView):
     schema = None
 
     def post(self, request: Request) -> HttpResponse:
-        timing, upload = Timing(), request.FILES.get("data")
+        timing, upload, wish = Timing(), request.FILES.get("data"), wish_of(request)
         if upload is None:
             raise EmptyUploadError("Send the photo as multipart field `data`: curl -F data=@photo.jpg …")
+        data = upload.read()
         with timing.stage("decode"):
-            picture = pictures.decode(upload.read())
+            picture = pictures.decode(data, shorter=pictures.SMALL if wish else None)
+            small = picture.small
         predictor = predictor_current()
         with timing.stage("network"):
-            cut = predictor.predict(picture.small)
+            cut = predictor.predict(small)
         if not cut.subject_found:
             raise NoSubjectFound
         with timing.stage("encode"):
-            try:
-                alpha = masks.resized(cut.alpha, picture.size)
-                response = HttpResponse(services.cut_out(picture.rgb, alpha), content_type="image/png")
-            except NothingToCut:
-                raise NoSubjectFound from None
+            response = sticker(data, picture, cut.alpha, wish) if wish else cut_out(picture, cut.alpha)
         name_predictor(response, predictor, timing)
         return response
+
+
+def wish_of(request: Request) -> services.Wish | None:
+    """The sticker that the address asks for; None where it names no target. Raises ValidationError."""
+    if "target" not in request.query_params:
+        return None
+    given = WishSerializer(data=request.query_params.dict())
+    given.is_valid(raise_exception=True)
+    return services.Wish(target=given.validated_data["target"], outline=given.validated_data["outline"])
+
+
+def sticker(data: bytes, picture: pictures.Picture, alpha: np.ndarray, wish: services.Wish) -> HttpResponse:
+    made = services.sticker_made(upload=data, picture=picture, alpha=alpha, wish=wish)
+    return HttpResponse(made.data, content_type=made.media_type)
+
+
+def cut_out(picture: pictures.Picture, alpha: np.ndarray) -> HttpResponse:
+    try:
+        data = services.cut_out(picture.rgb, masks.resized(alpha, picture.size))
+    except NothingToCut:
+        raise NoSubjectFound from None
+    return HttpResponse(data, content_type="image/png")

@@ -1,6 +1,7 @@
 """Writes of stickers."""
 
 import uuid
+from typing import TypedDict
 
 import numpy as np
 
@@ -11,8 +12,15 @@ from segmentation import mask as masks
 from segmentation import picture as pictures
 from stickersnap.stickers.models import Sticker
 from stickersnap.stickers.render import NothingToCut, crop
-from stickersnap.stickers.source import scaled
-from stickersnap.stickers.targets import SIDES, sticker_file
+from stickersnap.stickers.source import enough, scaled
+from stickersnap.stickers.targets import SIDES, StickerFile, sticker_file
+
+
+class Wish(TypedDict):
+    """How a sticker is to be."""
+
+    target: str
+    outline: bool
 
 
 def sticker_render(*, photo: Photo, author: uuid.UUID, target: str, outline: bool) -> Sticker:
@@ -51,6 +59,18 @@ def sticker_render(*, photo: Photo, author: uuid.UUID, target: str, outline: boo
         },
     )
     return sticker
+
+
+def sticker_made(*, upload: bytes, picture: pictures.Picture, alpha: np.ndarray, wish: Wish) -> StickerFile:
+    """A sticker of a photo that is not kept: `alpha` is what a network said of `picture`, HxW uint8.
+
+    Raises NoSubjectFound when there is nothing to cut.
+    """
+    rgb, settled = enough(upload, picture, masks.settle(alpha), SIDES[wish["target"]])
+    try:
+        return sticker_file(rgb, settled, **wish)
+    except NothingToCut:
+        raise NoSubjectFound from None
 
 
 def cut_out(rgb: np.ndarray, alpha: np.ndarray) -> bytes:

@@ -21,6 +21,13 @@ def shorter_needed(size: tuple[int, int], alpha: np.ndarray, side: int) -> int:
     return min(min(size), math.ceil(min(size) * side / longer))
 
 
+def enough(data: bytes, picture: pictures.Picture, alpha: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """As `scaled`, from what is already decoded of `data` where that shows enough of the subject."""
+    if shorter_needed(picture.size, alpha, side) > min(picture.rgb.shape[:2]):
+        return scaled(data, picture.size, alpha, side)
+    return picture.rgb, masks.resized(alpha, (picture.rgb.shape[1], picture.rgb.shape[0]))
+
+
 def scaled(data: bytes, size: tuple[int, int], alpha: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
     """The photo in `data` (HxWx3 uint8) and its mask (HxW uint8) at one scale that shows `side` pixels of the subject.
 

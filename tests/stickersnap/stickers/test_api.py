@@ -92,3 +92,43 @@ def test_post_to_the_root_answers_in_the_one_error_shape(client, as_png):
         answer = client.post("/", fields)
         assert (answer.status_code, answer.json()["code"]) == (status, code)
         assert answer.json()["detail"]
+
+
+@pytest.mark.parametrize(("target", "kind", "size"), [
+    ("whatsapp", "WEBP", (512, 512)), ("telegram", "WEBP", None), ("png", "PNG", None),
+])  # fmt: skip
+def test_post_to_the_root_with_a_target_answers_the_sticker_itself(client, cat, target, kind, size):
+    answer = client.post(f"/?target={target}", {"data": SimpleUploadedFile("cat.jpg", as_jpeg(cat, 4))})
+    assert answer.status_code == 200
+    image = Image.open(io.BytesIO(answer.content))
+    assert image.format == kind
+    assert image.size == (size or image.size)
+    assert max(image.size) >= 512
+    assert not Sticker.objects.exists()
+    assert "sessionid" not in answer.cookies
+
+
+def test_the_sticker_in_one_call_is_the_one_that_is_kept_in_two(client, cat):
+    data = as_jpeg(cat, 4)
+    at_once = client.post("/?target=whatsapp&outline=false", {"data": SimpleUploadedFile("cat.jpg", data)}).content
+    kept = make(client, upload(client, data), target="whatsapp", outline=False).json()
+    difference = pixels(at_once) - pixels(client.get(kept["file_url"]).content)
+    assert np.abs(difference).mean() < 2
+
+
+def test_a_strange_wish_in_the_address_is_refused(client, cat):
+    for wish in ("target=gif", "target=", "target=png&outline=perhaps"):
+        answer = client.post(f"/?{wish}", {"data": SimpleUploadedFile("cat.jpg", as_jpeg(cat, 1))})
+        assert (answer.status_code, bool(answer.json()["detail"])) == (400, True)
+
+
+def as_jpeg(rgb: np.ndarray, times: int) -> bytes:
+    """The picture, `times` larger, as a camera would save it."""
+    out = io.BytesIO()
+    Image.fromarray(rgb).resize((rgb.shape[1] * times, rgb.shape[0] * times)).save(out, "JPEG", quality=95)
+    return out.getvalue()
+
+
+def pixels(data: bytes) -> np.ndarray:
+    """Premultiplied, so that the colour of what can't be seen does not count: H×W×4 int."""
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGBA").convert("RGBa")).astype(int)
