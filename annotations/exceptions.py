@@ -17,6 +17,12 @@ class NotFound(AnnotationError):
     code, status = "not_found", 404
 
 
+class PhotoDeleted(AnnotationError):
+    """This photo was deleted, so its fix can't be kept here. Bring the photo again to fix it anew."""
+
+    code, status = "photo_deleted", 410
+
+
 class NoSubjectFound(AnnotationError):
     """No subject was found in this photo. Paint it yourself with Fix, or try a photo where one thing stands out."""
 

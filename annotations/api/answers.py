@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from django.http import HttpResponse
+from django.utils.http import content_disposition_header
 from rest_framework.response import Response
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def picture_response(data: bytes, media_type: str, filename: str = "") -> HttpRe
     response = HttpResponse(data, content_type=media_type)
     response["Cache-Control"] = "private, max-age=31536000, immutable"
     if filename:
-        response["Content-Disposition"] = f'attachment; filename="{filename}"'
+        response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=filename) or ""
     return response
 
 

@@ -11,6 +11,7 @@ from rest_framework import serializers
 
 from annotations import selectors
 from annotations.models import Correction, Photo, Prediction, Review
+from segmentation import rle
 
 STROKES_AT_MOST = 20_000
 
@@ -43,6 +44,23 @@ class CorrectionSerializer(serializers.ModelSerializer):
 
     def get_reason(self, correction: Correction) -> str:
         return selectors.correction_state(correction)[1]
+
+
+class CorrectionDetailSerializer(CorrectionSerializer):
+    """A correction with all that led to it."""
+
+    weights = serializers.CharField(source="prediction.weights", help_text="Those that made the mask it started from.")
+    strokes = serializers.JSONField(help_text="The stroke log, oldest first.")
+
+    class Meta(CorrectionSerializer.Meta):
+        fields = [*CorrectionSerializer.Meta.fields, "photo", "prediction", "weights", "strokes", "seconds", "iou"]
+
+
+class RunLengthsSerializer(serializers.Serializer):
+    """COCO's run lengths of a mask cut at one half."""
+
+    size = serializers.ListField(child=serializers.IntegerField(), help_text="Height, width.")
+    counts = serializers.CharField(help_text="COCO's text; a list of numbers with ?uncompressed=1.")
 
 
 class PhotoSerializer(serializers.ModelSerializer):
@@ -88,17 +106,34 @@ class DeletedSerializer(serializers.Serializer):
 
 
 @extend_schema_field(OpenApiTypes.STR)
+class RunLengthsField(serializers.Field):
+    """COCO's run lengths: JSON text, or in a JSON request the object itself."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            return data
+        try:
+            return json.loads(data, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
+            raise serializers.ValidationError(f"The run lengths must be JSON. {rle.ADVICE}") from None
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+@extend_schema_field(OpenApiTypes.STR)
 class StrokesField(serializers.Field):
     """The stroke log: JSON text of a list of objects."""
 
     def to_internal_value(self, data: Any) -> list[dict[str, Any]]:
+        text = data if isinstance(data, str) else json.dumps(data)
         try:
-            strokes = json.loads(data, parse_constant=_refuse_constant)
+            strokes = json.loads(text, parse_constant=_refuse_constant)
         except (TypeError, ValueError, RecursionError):
             raise serializers.ValidationError("The stroke log must be JSON: a list of strokes.") from None
         if not isinstance(strokes, list) or not all(isinstance(stroke, dict) for stroke in strokes):
             raise serializers.ValidationError("The stroke log must be a list of strokes.")
-        if len(strokes) > STROKES_AT_MOST or "\\u0000" in data:
+        if len(strokes) > STROKES_AT_MOST or "\\u0000" in text:
             raise serializers.ValidationError(f"The stroke log may hold {STROKES_AT_MOST} strokes of plain text.")
         return strokes
 
@@ -114,10 +149,20 @@ class SubmissionSerializer(serializers.Serializer):
     """A correction as it comes in."""
 
     photo = serializers.UUIDField()
-    prediction = serializers.UUIDField()
-    mask = serializers.FileField(allow_empty_file=True, help_text="8-bit greyscale PNG at the photo's size.")
+    prediction = serializers.UUIDField(required=False, help_text="What it started from; left out: the newest.")
+    mask = serializers.FileField(
+        required=False,
+        allow_empty_file=True,
+        help_text="A PNG of the photo's size: greyscale, white where the subject is, or with the mask as transparency.",
+    )
+    rle = RunLengthsField(required=False, help_text="Instead of `mask`: COCO's run lengths, compressed or not.")
     strokes = StrokesField(required=False, default=list)
     seconds = serializers.FloatField(required=False, default=0, min_value=0, max_value=604_800)
+
+    def validate(self, fields: dict[str, Any]) -> dict[str, Any]:
+        if ("mask" in fields) == ("rle" in fields):
+            raise serializers.ValidationError("Send the mask as a PNG in `mask`, or as COCO's run lengths in `rle`.")
+        return fields
 
     def validate_seconds(self, seconds: float) -> float:
         if not math.isfinite(seconds):

@@ -7,8 +7,12 @@ urlpatterns = [
     path("photos/<uuid:photo_id>/", views.PhotoView.as_view(), name="photo"),
     path("photos/<uuid:photo_id>/image/", views.PhotoImageView.as_view(), name="photo-image"),
     path("predictions/<uuid:prediction_id>/mask.png", views.PredictionMaskView.as_view(), name="prediction-mask"),
+    path("predictions/<uuid:prediction_id>/cutout.png", views.CutoutView.as_view(), name="prediction-cutout"),
+    path("predictions/<uuid:prediction_id>/mask.json", views.RunLengthsView.as_view(), name="prediction-run-lengths"),
     path("corrections/<uuid:correction_id>/", views.CorrectionView.as_view(), name="correction"),
     path("corrections/<uuid:correction_id>/mask.png", views.CorrectionMaskView.as_view(), name="correction-mask"),
+    path("corrections/<uuid:correction_id>/cutout.png", views.CutoutView.as_view(), name="correction-cutout"),
+    path("corrections/<uuid:correction_id>/mask.json", views.RunLengthsView.as_view(), name="correction-run-lengths"),
     path(
         "corrections/<uuid:correction_id>/difference.png",
         views.CorrectionDifferenceView.as_view(),

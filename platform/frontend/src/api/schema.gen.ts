@@ -11,9 +11,27 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** @description A person's mask for a photo. PUT is idempotent: the client makes the id. */
+        get: operations["v1_corrections_retrieve"];
         /** @description A person's mask for a photo. PUT is idempotent: the client makes the id. */
         put: operations["v1_corrections_update"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/corrections/{correction_id}/cutout.png": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The photo cut with a prediction's or a correction's mask, at the photo's size, transparent around it. */
+        get: operations["v1_corrections_cutout.png_retrieve"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -30,6 +48,23 @@ export interface paths {
         };
         /** @description What a correction changed: added in green, removed in red, over the faded photo; 512 pixels at most. */
         get: operations["v1_corrections_difference.png_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/corrections/{correction_id}/mask.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description A prediction's or a correction's mask, cut at one half, as COCO's run lengths; `?uncompressed=1` as numbers. */
+        get: operations["v1_corrections_mask.json_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -117,6 +152,40 @@ export interface paths {
         };
         /** @description The normalised picture. */
         get: operations["v1_photos_image_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/predictions/{prediction_id}/cutout.png": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The photo cut with a prediction's or a correction's mask, at the photo's size, transparent around it. */
+        get: operations["v1_predictions_cutout.png_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/predictions/{prediction_id}/mask.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description A prediction's or a correction's mask, cut at one half, as COCO's run lengths; `?uncompressed=1` as numbers. */
+        get: operations["v1_predictions_mask.json_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -383,6 +452,38 @@ export interface components {
             /** Format: date-time */
             readonly created_at: string;
         };
+        /** @description A correction with all that led to it. */
+        CorrectionDetail: {
+            /**
+             * Format: uuid
+             * @description Made by the client, so that a repeated submit is the same one.
+             */
+            id: string;
+            readonly mask_url: string;
+            version?: number;
+            readonly state: string;
+            readonly reason: string;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: uuid */
+            photo: string;
+            /** Format: uuid */
+            prediction: string;
+            /** @description Those that made the mask it started from. */
+            weights: string;
+            /** @description The stroke log, oldest first. */
+            strokes: unknown;
+            /**
+             * Format: double
+             * @description Time the person spent in the editor.
+             */
+            seconds?: number;
+            /**
+             * Format: double
+             * @description With the prediction it started from, 0 to 1.
+             */
+            iou: number;
+        };
         /** @description What is being served. */
         CurrentWeights: {
             sha256: string;
@@ -590,6 +691,13 @@ export interface components {
             } | null;
             readonly weights: string | null;
         };
+        /** @description COCO's run lengths of a mask cut at one half. */
+        RunLengths: {
+            /** @description Height, width. */
+            size: number[];
+            /** @description COCO's text; a list of numbers with ?uncompressed=1. */
+            counts: string;
+        };
         Session: {
             user: components["schemas"]["Person"] | null;
             consent: boolean;
@@ -634,13 +742,18 @@ export interface components {
         SubmissionRequest: {
             /** Format: uuid */
             photo: string;
-            /** Format: uuid */
-            prediction: string;
+            /**
+             * Format: uuid
+             * @description What it started from; left out: the newest.
+             */
+            prediction?: string;
             /**
              * Format: binary
-             * @description 8-bit greyscale PNG at the photo's size.
+             * @description A PNG of the photo's size: greyscale, white where the subject is, or with the mask as transparency.
              */
-            mask: string;
+            mask?: string;
+            /** @description Instead of `mask`: COCO's run lengths, compressed or not. */
+            rle?: string;
             strokes?: string;
             /**
              * Format: double
@@ -682,6 +795,27 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    v1_corrections_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                correction_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CorrectionDetail"];
+                };
+            };
+        };
+    };
     v1_corrections_update: {
         parameters: {
             query?: never;
@@ -697,6 +831,7 @@ export interface operations {
         requestBody: {
             content: {
                 "multipart/form-data": components["schemas"]["SubmissionRequest"];
+                "application/json": components["schemas"]["SubmissionRequest"];
             };
         };
         responses: {
@@ -714,6 +849,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Correction"];
+                };
+            };
+        };
+    };
+    "v1_corrections_cutout.png_retrieve": {
+        parameters: {
+            query?: {
+                /** @description Save it under the photo's name. */
+                download?: boolean;
+            };
+            header?: never;
+            path: {
+                correction_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
                 };
             };
         };
@@ -739,9 +898,37 @@ export interface operations {
             };
         };
     };
+    "v1_corrections_mask.json_retrieve": {
+        parameters: {
+            query?: {
+                /** @description Save it under the photo's name. */
+                download?: boolean;
+                uncompressed?: boolean;
+            };
+            header?: never;
+            path: {
+                correction_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunLengths"];
+                };
+            };
+        };
+    };
     "v1_corrections_mask.png_retrieve": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Save it under the photo's name. */
+                download?: boolean;
+            };
             header?: never;
             path: {
                 correction_id: string;
@@ -895,9 +1082,60 @@ export interface operations {
             };
         };
     };
+    "v1_predictions_cutout.png_retrieve": {
+        parameters: {
+            query?: {
+                /** @description Save it under the photo's name. */
+                download?: boolean;
+            };
+            header?: never;
+            path: {
+                prediction_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                };
+            };
+        };
+    };
+    "v1_predictions_mask.json_retrieve": {
+        parameters: {
+            query?: {
+                /** @description Save it under the photo's name. */
+                download?: boolean;
+                uncompressed?: boolean;
+            };
+            header?: never;
+            path: {
+                prediction_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunLengths"];
+                };
+            };
+        };
+    };
     "v1_predictions_mask.png_retrieve": {
         parameters: {
             query?: {
+                /** @description Save it under the photo's name. */
+                download?: boolean;
                 settled?: boolean;
             };
             header?: never;
