@@ -1,11 +1,15 @@
 import json
+import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+
+from segmentation.backends import DeviceLost, OutOfMemory, check_batch
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 
@@ -52,3 +56,69 @@ def photo() -> np.ndarray:
     from skimage.data import astronaut
 
     return astronaut()
+
+
+class Arithmetic:
+    """A backend without a network: both maps are the picture's red, 0..1. Quick, exact and never surprised."""
+
+    name, device, size = "arithmetic", "cpu", 8
+
+    def __init__(self, batch_limit: int = 4) -> None:
+        self.batch_limit = batch_limit
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        check_batch(self, batch)
+        red = batch[..., 0].astype(np.float32) / 255
+        return np.stack([red, red], 1)
+
+
+class Faulty(Arithmetic):
+    """A device that fails as devices do, when it is told to: what can't be had on purpose from a real one.
+
+    `room`: pictures there is memory for. `lost`: it answers nothing more. `poison`: a shade that breaks its pass.
+    `spoilt`: a shade that is answered by NaN. While `held` a pass does not begin; `seen` are the shades that did.
+    """
+
+    def __init__(self, batch_limit=4, device="cpu", name="faulty", room=None, poison=None, spoilt=None) -> None:
+        super().__init__(batch_limit)
+        self.device, self.name = device, name
+        self.room, self.poison, self.spoilt, self.lost = room, poison, spoilt, False
+        self.seen: list[int] = []
+        self.begun, self.go = threading.Semaphore(0), threading.Event()
+        self.go.set()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        self.go.clear()
+        try:
+            yield
+        finally:
+            self.release()
+
+    def release(self) -> None:
+        self.go.set()
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        self.begun.release()
+        assert self.go.wait(60)
+        if self.lost:
+            raise DeviceLost("it fell off the bus")
+        if self.room is not None and len(batch) > self.room:
+            raise OutOfMemory(f"{len(batch)} pictures do not fit")
+        shades = batch[:, 0, 0, 0].tolist()
+        if self.poison in shades:
+            raise ZeroDivisionError
+        self.seen += shades
+        maps = super().run(batch)
+        maps[[shade == self.spoilt for shade in shades]] = np.nan
+        return maps
+
+
+@pytest.fixture(scope="session")
+def arithmetic() -> type[Arithmetic]:
+    return Arithmetic
+
+
+@pytest.fixture(scope="session")
+def faulty() -> type[Faulty]:
+    return Faulty
