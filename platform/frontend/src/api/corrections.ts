@@ -2,7 +2,7 @@ import { decodePng } from "../editor/png";
 import type { Plane } from "../editor/kernels";
 import type { StrokeNote } from "../editor/stroke";
 import { get, getBytes, post, put } from "./client";
-import type { Correction, Page, Review, ReviewItem, Verdict } from "./types";
+import type { Correction, CorrectionDetail, Page, Review, ReviewItem, Verdict } from "./types";
 
 export interface Submission {
   id: string;
@@ -15,7 +15,7 @@ export interface Submission {
   version: number | null;
 }
 
-export function submitCorrection(correction: Submission): Promise<Correction> {
+export function submitCorrection(correction: Submission, signal?: AbortSignal): Promise<Correction> {
   const form = new FormData();
   form.append("photo", correction.photo);
   form.append("prediction", correction.prediction);
@@ -23,11 +23,17 @@ export function submitCorrection(correction: Submission): Promise<Correction> {
   form.append("strokes", JSON.stringify(correction.strokes));
   form.append("seconds", String(correction.seconds));
   const headers: Record<string, string> = correction.version === null ? {} : { "If-Match": `"${correction.version}"` };
-  return put<Correction>(`/api/v1/corrections/${correction.id}/`, form, { headers });
+  return put<Correction>(`/api/v1/corrections/${correction.id}/`, form, { headers, signal });
 }
 
+/** A fix with the strokes and seconds that led to it. */
+export const readCorrection = (id: string) => get<CorrectionDetail>(`/api/v1/corrections/${id}/`);
+
+/** A mask's PNG as it is. */
+export const readMaskBytes = (url: string, signal?: AbortSignal) => getBytes(url, { signal });
+
 export async function readMask(url: string, signal?: AbortSignal): Promise<Plane> {
-  return decodePng(await getBytes(url, { signal }));
+  return decodePng(await readMaskBytes(url, signal));
 }
 
 /** Corrections waiting for a review, the oldest first. */

@@ -1,4 +1,5 @@
 /** The API's answers, named. Their fields come from docs/openapi.yaml by `npm run api`. */
+import type { StrokeNote } from "../editor/stroke";
 import type { components } from "./schema.gen";
 
 type Schemas = components["schemas"];
@@ -21,6 +22,11 @@ export type Session = Exact<Schemas["Session"], { user: User | null }>;
 export type CorrectionState = "private" | "waiting" | "approved" | "rejected";
 export type Prediction = Answer<Schemas["Prediction"]>;
 export type Correction = Exact<Schemas["Correction"], { state: CorrectionState }>;
+/** A correction with all that led to it. */
+export type CorrectionDetail = Exact<
+  Schemas["CorrectionDetail"],
+  { state: CorrectionState; strokes: StrokeNote[]; seconds: number }
+>;
 export type Photo = Exact<Schemas["Photo"], { prediction: Prediction | null; correction: Correction | null }>;
 /** `weights_that_saw_it` lists sha256. */
 export interface DeletedPhoto {

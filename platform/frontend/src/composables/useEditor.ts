@@ -1,5 +1,5 @@
 import { onMounted, onUnmounted, shallowRef, type Ref } from "vue";
-import { Editor } from "../editor/editor";
+import { Editor, type Begun } from "../editor/editor";
 import type { Plane, Point } from "../editor/kernels";
 import { Renderer, type ViewMode } from "../editor/renderer";
 import type { PaintKind } from "../editor/stroke";
@@ -31,14 +31,19 @@ function stateOf(editor: Editor): EditorState {
 }
 
 /** Holds the engine for as long as the component lives; shows its state as one value and hands out its verbs. */
-export function useEditor(canvas: Ref<HTMLCanvasElement | null>, image: HTMLImageElement, plane: Plane) {
+export function useEditor(
+  canvas: Ref<HTMLCanvasElement | null>,
+  image: HTMLImageElement,
+  plane: Plane,
+  begun: Begun = {},
+) {
   const editor = shallowRef<Editor | null>(null);
   const state = shallowRef<EditorState | null>(null);
   let observer: ResizeObserver | undefined;
 
   onMounted(() => {
     const element = canvas.value!;
-    const engine = new Editor(plane, new Renderer(element, image, plane), () => (state.value = stateOf(engine)));
+    const engine = new Editor(plane, new Renderer(element, image, plane), () => (state.value = stateOf(engine)), begun);
     const room = element.parentElement!;
     const resize = () => engine.resize({ width: room.clientWidth, height: room.clientHeight });
     observer = new ResizeObserver(resize);

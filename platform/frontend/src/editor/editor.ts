@@ -1,15 +1,24 @@
 import { Gestures, type Contact } from "./gestures";
 import { History } from "./history";
 import type { Plane, Point, Rect } from "./kernels";
+import { changedTiles } from "./merge";
 import { encodePng } from "./png";
 import type { Screen, ViewMode } from "./renderer";
 import { Stopwatch } from "./stopwatch";
 import type { PaintKind, StrokeNote } from "./stroke";
+import { readTile } from "./tiles";
 import { PaintTool, PanTool, PinchTool } from "./tools";
 import { fit, keepInSight, pan, toPhoto, toScreen, zoomAt, type Size, type Viewport } from "./viewport";
 
 export const MIN_SIZE = 4;
 export const MAX_SIZE = 160;
+
+/** What an editor goes on from. */
+export interface Begun {
+  history?: History<StrokeNote>;
+  /** Spent before. */
+  seconds?: number;
+}
 
 /** The mask editor: knows neither the framework nor the server. `onChange` is called after anything visible changed. */
 export class Editor {
@@ -22,7 +31,7 @@ export class Editor {
   spaceHeld = false;
 
   readonly history: History<StrokeNote>;
-  private readonly watch = new Stopwatch();
+  private readonly watch: Stopwatch;
   private readonly paint = new PaintTool(this);
   private readonly gestures: Gestures;
   private screenSize: Size = { width: 1, height: 1 };
@@ -34,8 +43,10 @@ export class Editor {
     readonly plane: Plane,
     private readonly screen: Screen,
     private readonly onChange: () => void = () => {},
+    { history = new History<StrokeNote>(plane), seconds = 0 }: Begun = {},
   ) {
-    this.history = new History(plane);
+    this.history = history;
+    this.watch = new Stopwatch(undefined, undefined, seconds);
     this.gestures = new Gestures({
       paint: this.paint,
       pan: new PanTool(this),
@@ -76,6 +87,18 @@ export class Editor {
   mask(): Promise<Blob> {
     this.paint.complete();
     return encodePng(this.plane);
+  }
+
+  /** Puts another mask of the same size in place of this one, as one step that can be undone. */
+  replace(plane: Plane, tool: string, more: Record<string, unknown> = {}): void {
+    this.paint.complete();
+    const tiles = new Map([...changedTiles(this.plane, plane)].map((index) => [index, readTile(this.plane, index)]));
+    if (!tiles.size) return;
+    const at = new Date().toISOString();
+    this.plane.data.set(plane.data);
+    this.history.commit({ tiles, note: { tool, at, ...more } });
+    this.screen.invalidate({ left: 0, top: 0, right: plane.width, bottom: plane.height });
+    this.act();
   }
 
   markSaved(): void {

@@ -1,11 +1,11 @@
 /** Time spent at work: pauses longer than `idle` seconds between two actions count as `idle` seconds. */
 export class Stopwatch {
-  private total = 0;
   private last: number;
 
   constructor(
     private readonly now: () => number = () => performance.now() / 1000,
     private readonly idle = 30,
+    private total = 0,
   ) {
     this.last = now();
   }

@@ -4,12 +4,16 @@ import { readTile, sameBytes, tileRect, tilesIn, writeTile } from "./tiles";
 
 export type PaintKind = "brush" | "eraser";
 
-/** A finished stroke as it is sent with the mask: `size` is the diameter and `points` are in photo pixels. */
+/** A finished change as it is sent with the mask; each tool adds its own parameters. Plain JSON. */
 export interface StrokeNote {
-  tool: PaintKind;
-  size: number;
-  points: [number, number][];
+  tool: string;
+  /** When it began, as ISO 8601. */
   at: string;
+  /** A brush's diameter, in photo pixels. */
+  size?: number;
+  /** In photo pixels. */
+  points?: [number, number][];
+  [parameter: string]: unknown;
 }
 
 interface Touched {

@@ -1,17 +1,20 @@
 import { flushPromises, mount } from "@vue/test-utils";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { defineComponent, h } from "vue";
-import { createMemoryHistory, createRouter, RouterView } from "vue-router";
+import { createMemoryHistory, createRouter, RouterView, type Router } from "vue-router";
+import "fake-indexeddb/auto";
 import { ApiError } from "../../src/api/client";
-import { asked } from "../../src/composables/useConfirm";
+import { useOutbox } from "../../src/composables/useOutbox";
 import { useSession } from "../../src/composables/useSession";
 import { createPlane } from "../../src/editor/kernels";
+import { encodePng } from "../../src/editor/png";
 import FixPage from "../../src/pages/FixPage.vue";
 
 const api = vi.hoisted(() => ({
   readPhoto: vi.fn(),
   sendPhoto: vi.fn(),
-  readMask: vi.fn(),
+  readMaskBytes: vi.fn(),
+  readCorrection: vi.fn(),
   submitCorrection: vi.fn(),
   giveConsent: vi.fn(),
   readSession: vi.fn(),
@@ -21,7 +24,13 @@ vi.mock("../../src/api/corrections", () => api);
 vi.mock("../../src/api/session", () => api);
 vi.mock("../../src/editor/load", () => ({ loadImage: async () => new Image() }));
 
-const work = { strokes: [], seconds: 2, mask: async () => new Blob(), markSaved: vi.fn() };
+const work = {
+  strokes: [],
+  seconds: 2,
+  history: { notes: [] },
+  mask: async () => new Blob(["mask"]),
+  markSaved: vi.fn(),
+};
 const state = { changed: true };
 const EditorStub = defineComponent({
   name: "MaskEditor",
@@ -46,16 +55,20 @@ async function open() {
     global: { plugins: [router], stubs: { MaskEditor: EditorStub } },
     attachTo: document.body,
   });
-  await flushPromises();
+  await until(() => expect(wrapper.find("main [role=status]").exists()).toBe(false));
   const button = (name: string) => wrapper.findAll("button").find((each) => each.text() === name)!;
   return { wrapper, router, button };
 }
+
+/** The browser's database answers in tasks of its own. */
+const until = (check: () => void) => vi.waitFor(check, { timeout: 5000, interval: 10 });
+const at = (router: Router, path: string) => until(() => expect(router.currentRoute.value.path).toBe(path));
 
 beforeEach(async () => {
   for (const call of Object.values(api)) call.mockReset();
   const photo = { id: "p", name: "cat", image_url: "/i", prediction: { id: "q", mask_url: "/m" }, correction: null };
   api.readPhoto.mockResolvedValue(photo);
-  api.readMask.mockResolvedValue(createPlane(2, 2));
+  api.readMaskBytes.mockResolvedValue(await (await encodePng(createPlane(2, 2, 255))).arrayBuffer());
   api.submitCorrection.mockResolvedValue(saved);
   api.readSession.mockResolvedValue({ user: null, consent: false, consent_asked: false });
   api.giveConsent.mockImplementation(async (consent) => ({ user: null, consent, consent_asked: true }));
@@ -70,10 +83,9 @@ describe("fixing a cut", () => {
     expect(wrapper.find("dialog input").exists()).toBe(false);
     expect(api.submitCorrection).not.toHaveBeenCalled();
     await button("No thanks").trigger("click");
-    await flushPromises();
+    await until(() => expect(api.submitCorrection).toHaveBeenCalledOnce());
     expect(api.giveConsent).toHaveBeenCalledWith(false);
-    expect(api.submitCorrection).toHaveBeenCalledOnce();
-    expect(router.currentRoute.value.path).toBe("/");
+    await at(router, "/");
     wrapper.unmount();
   });
 
@@ -81,36 +93,57 @@ describe("fixing a cut", () => {
     await useSession().giveConsent(true);
     const { wrapper, button } = await open();
     await button("Save").trigger("click");
-    await flushPromises();
-    expect(api.submitCorrection).toHaveBeenCalledOnce();
+    await until(() => expect(api.submitCorrection).toHaveBeenCalledOnce());
     wrapper.unmount();
   });
 
-  it("keeps the work open when the save fails, with a way to try again", async () => {
+  it("keeps the work open when the server refuses it, with a way to try again", async () => {
     await useSession().giveConsent(false);
-    api.submitCorrection.mockRejectedValueOnce(new ApiError("unreachable", "No connection.", 0));
+    api.submitCorrection.mockRejectedValueOnce(new ApiError("empty_mask", "The mask is empty.", 400));
     const { wrapper, router, button } = await open();
     await button("Save").trigger("click");
-    await flushPromises();
-    expect(wrapper.get("[role=alert]").text()).toContain("No connection. Your work is still here.");
+    await until(() => expect(wrapper.get("[role=alert]").text()).toContain("empty. Your work is still here."));
     expect(wrapper.find("[role=application]").exists()).toBe(true);
     await button("Retry").trigger("click");
-    await flushPromises();
-    expect(router.currentRoute.value.path).toBe("/");
+    await at(router, "/");
     wrapper.unmount();
   });
 
-  it("asks before unsaved work is left", async () => {
+  it("leaves the fix to the queue without a connection, and sends it when there is one", async () => {
+    api.giveConsent.mockRejectedValueOnce(new ApiError("unreachable", "No connection.", 0));
+    api.submitCorrection.mockRejectedValueOnce(new ApiError("unreachable", "No connection.", 0));
+    api.giveConsent.mockRejectedValueOnce(new ApiError("unreachable", "No connection.", 0));
+    const { wrapper, router, button } = await open();
+    await button("Save").trigger("click");
+    await button("Yes, learn from it").trigger("click");
+    await at(router, "/");
+    const { rows, sendNow } = useOutbox();
+    await until(() => expect(rows.value).toHaveLength(1));
+    expect(rows.value).toMatchObject([{ photo: "p", name: "cat", state: "waiting" }]);
+    api.submitCorrection.mockReset().mockResolvedValue(saved);
+    await sendNow();
+    expect(rows.value).toEqual([]);
+    expect(api.giveConsent).toHaveBeenLastCalledWith(true);
+    expect(api.submitCorrection.mock.calls[0][0]).toMatchObject({ photo: "p", prediction: "q", version: null });
+    wrapper.unmount();
+  });
+
+  it("asks before unsaved work is left, and keeps its draft", async () => {
     const { wrapper, router, button } = await open();
     await button("Cancel").trigger("click");
     await flushPromises();
-    expect(asked.value?.title).toBe("Leave without saving?");
-    asked.value!.answer(false);
+    expect(wrapper.get("dialog").text()).toContain("Leave without saving?");
+    await button("Keep painting").trigger("click");
     await flushPromises();
     expect(router.currentRoute.value.path).toBe("/fix/p");
     const closing = new Event("beforeunload", { cancelable: true });
     window.dispatchEvent(closing);
-    expect(closing.defaultPrevented).toBe(true);
+    expect(closing.defaultPrevented).toBe(false); // every stroke is written down
+    await button("Cancel").trigger("click");
+    await flushPromises();
+    await button("Leave, keep draft").trigger("click");
+    await flushPromises();
+    expect(router.currentRoute.value.path).toBe("/");
     wrapper.unmount();
   });
 

@@ -1,0 +1,119 @@
+/** The browser's own database: drafts of fixes, and fixes on their way to the server. */
+import { openDB, type DBSchema, type IDBPDatabase, type StoreNames } from "idb";
+import type { Photo } from "../api/types";
+import type { StrokeNote } from "../editor/stroke";
+
+/** A fix under way, one a photo: what it rests on and how far it got. */
+export interface DraftRow {
+  photo: string;
+  /** The photo as it was read last, to go on without the network. */
+  about: Photo;
+  /** Which mask of the server the fix rests on, see `servedOf`. */
+  served: string;
+  /** The fix's id, made here once, so that sending it again is the same fix. */
+  correction: string;
+  /** The version on the server that the fix replaces; null for a new one. */
+  version: number | null;
+  prediction: string;
+  /** How many steps are not undone. */
+  done: number;
+  seconds: number;
+  /** Raised with every change, so that who sent a draft can tell whether it is still the same. */
+  revision: number;
+  /** When it was last painted on, in milliseconds. */
+  at: number;
+}
+
+/** What a draft was begun on. */
+export interface BaseRow {
+  photo: string;
+  /** The mask's PNG as the server sent it. */
+  mask: ArrayBuffer;
+  /** The strokes and seconds that led to it. */
+  strokes: StrokeNote[];
+  seconds: number;
+}
+
+export interface StepRow {
+  photo: string;
+  at: number;
+  note: StrokeNote;
+  tiles: [index: number, packed: Uint8Array][];
+  bytes: number;
+}
+
+export type SendingState = "waiting" | "conflict" | "refused";
+
+/** A fix on its way to the server. */
+export interface SendingRow {
+  photo: string;
+  name: string;
+  correction: string;
+  version: number | null;
+  prediction: string;
+  mask: ArrayBuffer;
+  strokes: StrokeNote[];
+  seconds: number;
+  /** An answer about learning that could not be given yet. */
+  consent: boolean | null;
+  /** Of the draft it was made from. */
+  revision: number;
+  /** Masks sent before under this version, whose answers never came. */
+  attempted: ArrayBuffer[];
+  state: SendingState;
+  error: string;
+  at: number;
+}
+
+interface Schema extends DBSchema {
+  drafts: { key: string; value: DraftRow };
+  bases: { key: string; value: BaseRow };
+  steps: { key: [string, number]; value: StepRow };
+  sending: { key: string; value: SendingRow };
+}
+
+export type Database = IDBPDatabase<Schema>;
+export type Store = StoreNames<Schema>;
+
+export const NAME = "stickersnap";
+/** "Acknowledged" means on the disk, not only with the operating system (IndexedDB 3.0, transaction durability). */
+export const STRICT = { durability: "strict" } as const;
+
+let opening: Promise<Database> | null = null;
+
+/** The one connection of this page. Rejects where the browser keeps nothing, as in some private windows. */
+export function database(): Promise<Database> {
+  opening ??= open().catch((error) => {
+    opening = null;
+    throw error;
+  });
+  return opening;
+}
+
+export async function closeDatabase(): Promise<void> {
+  const open = opening;
+  opening = null;
+  (await open)?.close();
+}
+
+async function open(): Promise<Database> {
+  const db = await openDB<Schema>(NAME, 1, {
+    upgrade(fresh) {
+      fresh.createObjectStore("drafts", { keyPath: "photo" });
+      fresh.createObjectStore("bases", { keyPath: "photo" });
+      fresh.createObjectStore("steps", { keyPath: ["photo", "at"] });
+      fresh.createObjectStore("sending", { keyPath: "photo" });
+    },
+    blocking: () => void closeDatabase(), // a newer version of the page waits in another tab
+    terminated: () => (opening = null),
+  });
+  return db;
+}
+
+/** Every step of a photo's draft from `from` on. */
+export const stepsFrom = (photo: string, from: number) => IDBKeyRange.bound([photo, from], [photo, Infinity]);
+
+/** Names the mask the server shows for a photo: what a draft rests on, or has fallen behind. */
+export function servedOf({ correction, prediction }: Photo): string {
+  return correction ? `${correction.id} ${correction.version}` : (prediction?.id ?? "");
+}
