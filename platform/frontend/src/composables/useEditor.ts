@@ -2,10 +2,12 @@ import { onMounted, onUnmounted, shallowRef, type Ref } from "vue";
 import { Editor, type Begun } from "../editor/editor";
 import type { Plane, Point } from "../editor/kernels";
 import { Renderer, type ViewMode } from "../editor/renderer";
-import type { PaintKind } from "../editor/stroke";
+import type { ToolName } from "../editor/settings";
+import { WorkerSolver } from "../editor/solver";
+import { DrawnPhoto } from "../editor/photo";
 
 export interface EditorState {
-  kind: PaintKind;
+  kind: ToolName;
   size: number;
   mode: ViewMode;
   cursor: Point | null;
@@ -18,8 +20,8 @@ export interface EditorState {
 
 function stateOf(editor: Editor): EditorState {
   return {
-    kind: editor.kind,
-    size: editor.size,
+    kind: editor.settings.tool,
+    size: editor.settings.size,
     mode: editor.mode,
     cursor: editor.cursor,
     zoom: editor.view.scale,
@@ -43,7 +45,11 @@ export function useEditor(
 
   onMounted(() => {
     const element = canvas.value!;
-    const engine = new Editor(plane, new Renderer(element, image, plane), () => (state.value = stateOf(engine)), begun);
+    const engine = new Editor(plane, new Renderer(element, image, plane), () => (state.value = stateOf(engine)), {
+      photo: new DrawnPhoto(image, plane.width, plane.height),
+      solver: new WorkerSolver(),
+      ...begun,
+    });
     const room = element.parentElement!;
     const resize = () => engine.resize({ width: room.clientWidth, height: room.clientHeight });
     observer = new ResizeObserver(resize);

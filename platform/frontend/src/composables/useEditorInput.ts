@@ -22,7 +22,12 @@ export function useEditorInput(
     return { x: event.clientX - box.left, y: event.clientY - box.top };
   }
 
-  const contact = (event: PointerEvent): Contact => ({ id: event.pointerId, kind: event.pointerType, at: at(event) });
+  const contact = (event: PointerEvent): Contact => ({
+    id: event.pointerId,
+    kind: event.pointerType,
+    at: at(event),
+    ...(event.pointerType === "pen" ? { pressure: event.pressure } : {}),
+  });
 
   function onPointerDown(event: PointerEvent): void {
     if (event.button > 1) return;
@@ -36,7 +41,7 @@ export function useEditorInput(
     // Fast strokes come in bundles: every point counts.
     const bundle = event.getCoalescedEvents?.() ?? [];
     for (const each of bundle.length ? bundle : [event]) {
-      editor.value?.pointerMove({ ...contact(event), at: at(each) });
+      editor.value?.pointerMove(contact(each));
     }
   }
 
@@ -72,7 +77,7 @@ export function useEditorInput(
     const engine = editor.value;
     if (!engine) return;
     const [dx, dy] = ARROWS[event.key];
-    const step = event.shiftKey ? engine.view.scale : Math.max(2, engine.size / 3);
+    const step = event.shiftKey ? engine.view.scale : Math.max(2, engine.settings.size / 3);
     engine.moveCursor(dx * step, dy * step);
   }
 

@@ -2,37 +2,56 @@ import { Gestures, type Contact } from "./gestures";
 import { History } from "./history";
 import type { Plane, Point, Rect } from "./kernels";
 import { changedTiles } from "./merge";
+import type { Refinement } from "./morphology";
+import { LineTool, PointTool, PolygonTool, type Sketch } from "./outlining";
+import { BrushTool, EdgeTool, rounded } from "./painting";
+import { DrawnPhoto, type Photo } from "./photo";
 import { encodePng } from "./png";
 import type { Screen, ViewMode } from "./renderer";
+import { changed, DEFAULTS, type Settings, type ToolName } from "./settings";
+import { boundsOf, fillPolygon } from "./shapes";
+import { DirectSolver, type Solver } from "./solver";
 import { Stopwatch } from "./stopwatch";
-import type { PaintKind, StrokeNote } from "./stroke";
+import { Stroke, type StrokeNote } from "./stroke";
+import { fillTask, hairTask, refineTask, smartTask } from "./tasks";
 import { readTile } from "./tiles";
-import { PaintTool, PanTool, PinchTool } from "./tools";
+import { PanTool, PinchTool, type Sample, type Tool } from "./tools";
 import { fit, keepInSight, pan, toPhoto, toScreen, zoomAt, type Size, type Viewport } from "./viewport";
+import { Work } from "./work";
 
-export const MIN_SIZE = 4;
-export const MAX_SIZE = 160;
+export { MAX_SIZE, MIN_SIZE } from "./settings";
 
-/** What an editor goes on from. */
+/** What an editor goes on from, and what it works with. */
 export interface Begun {
   history?: History<StrokeNote>;
   /** Spent before. */
   seconds?: number;
+  photo?: Photo;
+  solver?: Solver;
 }
+
+const FINGER = 12; // CSS pixels: how near to a point counts as on it
 
 /** The mask editor: knows neither the framework nor the server. `onChange` is called after anything visible changed. */
 export class Editor {
-  kind: PaintKind = "brush";
-  /** The brush's diameter on the screen, in CSS pixels: zoom in to paint finer. */
-  size = 36;
+  settings: Settings = DEFAULTS;
   mode: ViewMode = "overlay";
   /** Where the brush is, in screen pixels; null while it is nowhere. */
   cursor: Point | null = null;
   spaceHeld = false;
+  /** The line that is being drawn, and where refinements apply, in photo pixels. */
+  sketch: Sketch | null = null;
+  selection: readonly Point[] | null = null;
+  /** Why the last task came to nothing. */
+  problem = "";
 
   readonly history: History<StrokeNote>;
+  readonly photo: Photo;
   private readonly watch: Stopwatch;
-  private readonly paint = new PaintTool(this);
+  private readonly work: Work;
+  private readonly solver: Solver;
+  private readonly polygon = new PolygonTool(this);
+  private readonly tools: Record<ToolName, Tool<Sample>>;
   private readonly gestures: Gestures;
   private screenSize: Size = { width: 1, height: 1 };
   private current: Viewport = { scale: 1, x: 0, y: 0 };
@@ -43,12 +62,27 @@ export class Editor {
     readonly plane: Plane,
     private readonly screen: Screen,
     private readonly onChange: () => void = () => {},
-    { history = new History<StrokeNote>(plane), seconds = 0 }: Begun = {},
+    { history = new History<StrokeNote>(plane), seconds = 0, photo, solver = new DirectSolver() }: Begun = {},
   ) {
     this.history = history;
+    this.photo = photo ?? new DrawnPhoto(new Image(), plane.width, plane.height);
     this.watch = new Stopwatch(undefined, undefined, seconds);
+    this.solver = solver;
+    this.work = new Work(this, solver);
+    const brush = new BrushTool(this);
+    const line = new LineTool(this, false);
+    this.tools = {
+      brush,
+      eraser: brush,
+      edge: new EdgeTool(this),
+      smart: line,
+      hair: line,
+      lasso: new LineTool(this, true),
+      polygon: this.polygon,
+      fill: new PointTool(this),
+    };
     this.gestures = new Gestures({
-      paint: this.paint,
+      paint: () => this.paint,
       pan: new PanTool(this),
       pinch: new PinchTool(this),
       toPhoto: (point) => toPhoto(this.current, point),
@@ -56,7 +90,11 @@ export class Editor {
   }
 
   get diameter(): number {
-    return this.size / this.current.scale;
+    return this.settings.size / this.current.scale;
+  }
+
+  get grasp(): number {
+    return FINGER / this.current.scale;
   }
 
   get smallest(): number {
@@ -80,18 +118,35 @@ export class Editor {
     return this.watch.seconds;
   }
 
+  get painting(): boolean {
+    return this.paint.active;
+  }
+
+  /** True while an answer is being computed. */
+  get busy(): boolean {
+    return this.work.busy;
+  }
+
   painted(rect: Rect): void {
     this.screen.invalidate(rect);
   }
 
-  mask(): Promise<Blob> {
-    this.paint.complete();
+  worked(error = ""): void {
+    this.problem = error;
+    this.act();
+  }
+
+  /** The mask as it is when every stroke has ended and every answer is in. */
+  async mask(): Promise<Blob> {
+    this.finish();
+    await this.work.settled();
     return encodePng(this.plane);
   }
 
   /** Puts another mask of the same size in place of this one, as one step that can be undone. */
   replace(plane: Plane, tool: string, more: Record<string, unknown> = {}): void {
-    this.paint.complete();
+    this.finish();
+    this.work.cancel();
     const tiles = new Map([...changedTiles(this.plane, plane)].map((index) => [index, readTile(this.plane, index)]));
     if (!tiles.size) return;
     const at = new Date().toISOString();
@@ -113,14 +168,10 @@ export class Editor {
     else this.show(this.current);
   }
 
-  setKind(kind: PaintKind): void {
-    this.paint.complete();
-    this.kind = kind;
-    this.act();
-  }
-
-  setSize(size: number): void {
-    this.size = Math.round(Math.min(MAX_SIZE, Math.max(MIN_SIZE, size)));
+  set(changes: Partial<Settings>): void {
+    this.finish();
+    if (changes.tool && changes.tool !== this.settings.tool) this.polygon.abandon();
+    this.settings = changed(this.settings, changes);
     this.act();
   }
 
@@ -130,8 +181,50 @@ export class Editor {
     this.act();
   }
 
-  /** Answers whether there was something to undo. Older strokes may have to be read back first. */
-  undo(): Promise<boolean> {
+  /** What a finished line does: lasso and polygon fill or select, the others ask for a computation. */
+  drawn(points: Point[], at: string): void {
+    const { tool, select } = this.settings;
+    if (tool === "smart" || tool === "hair") {
+      const task = (tool === "smart" ? smartTask : hairTask)(this, points, at);
+      if (task) void this.work.start(task);
+    } else if (tool === "fill") {
+      const task = fillTask(this, points[0], at);
+      if (task) void this.work.start(task);
+    } else if (select) {
+      this.selection = points.length > 2 ? points : null;
+    } else this.fillOutline(points, at);
+    this.act();
+  }
+
+  /** Grows, shrinks, feathers or smooths the mask, or what is selected of it, by `settings.amount` photo pixels. */
+  refine(how: Refinement): void {
+    this.finish();
+    void this.work.start(refineTask(this.plane, how, this.settings.amount, this.selection));
+  }
+
+  deselect(): void {
+    this.selection = null;
+    this.act();
+  }
+
+  /** Ends what is under way without a trace: a stroke, an answer, an outline, a selection. False when nothing was. */
+  escape(): boolean {
+    const { polygon } = this;
+    if (this.paint.active) this.paint.cancel();
+    else if (this.work.cancel() || polygon.open) polygon.abandon();
+    else if (this.selection) this.selection = null;
+    else return false;
+    this.act();
+    return true;
+  }
+
+  /** Takes the last step back; while an answer is on its way or a polygon open, that is what is taken back. */
+  async undo(): Promise<boolean> {
+    if (this.gestures.active) return false;
+    if (this.work.cancel() || this.polygon.back()) {
+      this.act();
+      return true;
+    }
     return this.restore("undo");
   }
 
@@ -168,12 +261,12 @@ export class Editor {
 
   pointerUp(id: number): void {
     this.gestures.up(id);
-    this.act();
+    this.ended();
   }
 
   pointerCancel(id: number): void {
     this.gestures.cancel(id);
-    this.act();
+    this.ended();
   }
 
   pointerLeave(): void {
@@ -197,11 +290,18 @@ export class Editor {
     this.act();
   }
 
+  /** What a click at the brush does: a dab, a corner, a fill. */
   dab(): void {
     if (this.gestures.active) return;
     this.cursor ??= this.centre();
     this.paint.begin(toPhoto(this.current, this.cursor));
-    this.paint.complete();
+    this.finish();
+    this.act();
+  }
+
+  /** Closes the polygon that is being drawn. */
+  close(): void {
+    this.polygon.close();
     this.act();
   }
 
@@ -218,20 +318,46 @@ export class Editor {
 
   spaceUp(): void {
     this.spaceHeld = false;
-    if (!this.gestures.active) this.paint.complete();
+    if (!this.gestures.active) this.finish();
     this.act();
   }
 
   destroy(): void {
+    this.work.cancel();
+    this.solver.destroy();
     this.screen.destroy();
+  }
+
+  private get paint(): Tool<Sample> {
+    return this.tools[this.settings.tool];
+  }
+
+  private finish(): void {
+    this.paint.complete();
+    this.work.deliver();
+  }
+
+  private ended(): void {
+    this.work.deliver();
+    this.act();
+  }
+
+  private fillOutline(points: Point[], at: string): void {
+    const { tool, keep, opacity } = this.settings;
+    const stroke = new Stroke(this.plane, keep ? 255 : 0, opacity);
+    const rect = stroke.cover(boundsOf(points), (coverage, area) => fillPolygon(coverage, area, points));
+    const tiles = stroke.finish();
+    if (!tiles || !rect) return;
+    this.history.commit({ tiles, note: { tool, keep, opacity, points: rounded(points), at } });
+    this.painted(rect);
   }
 
   private async restore(way: "undo" | "redo"): Promise<boolean> {
     if (this.gestures.active) return false;
-    this.paint.complete();
+    this.finish();
     if (!this.history.ready(way)) {
       await this.history.recall(way);
-      if (this.gestures.active || this.paint.active) return false; // painting has begun meanwhile
+      if (this.gestures.active || this.painting) return false; // painting has begun meanwhile
     }
     const rect = this.history[way]();
     if (rect) this.screen.invalidate(rect);

@@ -1,14 +1,17 @@
 import type { Point } from "./kernels";
-import type { Tool } from "./tools";
+import type { Sample, Tool } from "./tools";
 
 export interface Contact {
   id: number;
   kind: string; // mouse, touch or pen
   at: Point; // screen pixels
+  /** A pen's, 0..1. */
+  pressure?: number;
 }
 
 export interface Tools {
-  paint: Tool<Point>;
+  /** The tool in hand. */
+  paint(): Tool<Sample>;
   pan: Tool<Point>;
   pinch: Tool<[Point, Point]>;
   toPhoto(point: Point): Point;
@@ -33,9 +36,9 @@ export class Gestures {
     this.contacts.set(contact.id, contact);
     if (this.contacts.size === 1) {
       if (panning) this.tools.pan.begin(contact.at);
-      else this.tools.paint.begin(this.tools.toPhoto(contact.at));
+      else this.tools.paint().begin(this.sample(contact));
     } else if (this.contacts.size === 2) {
-      this.tools.paint.cancel();
+      this.tools.paint().cancel();
       this.tools.pan.complete();
       this.tools.pinch.begin(this.pair());
       this.spent = true;
@@ -47,7 +50,7 @@ export class Gestures {
     this.contacts.set(contact.id, contact);
     if (this.tools.pinch.active) this.tools.pinch.move(this.pair());
     else if (this.tools.pan.active) this.tools.pan.move(contact.at);
-    else if (!this.spent) this.tools.paint.move(this.tools.toPhoto(contact.at));
+    else if (!this.spent) this.tools.paint().move(this.sample(contact));
   }
 
   up(id: number): void {
@@ -63,8 +66,12 @@ export class Gestures {
     if (!this.contacts.delete(id)) return;
     this.tools.pinch[how]();
     this.tools.pan[how]();
-    if (!this.spent) this.tools.paint[how]();
+    if (!this.spent) this.tools.paint()[how]();
     if (this.contacts.size === 0) this.spent = false;
+  }
+
+  private sample({ at, pressure }: Contact): Sample {
+    return { ...this.tools.toPhoto(at), pressure };
   }
 
   private holds(kind: string): boolean {

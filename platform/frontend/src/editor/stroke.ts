@@ -1,8 +1,5 @@
-import { blend, intersect, isEmpty, lineRect, strokeLine, unite, type Plane, type Point, type Rect } from "./kernels";
-import type { Delta } from "./history";
-import { readTile, sameBytes, tileRect, tilesIn, writeTile } from "./tiles";
-
-export type PaintKind = "brush" | "eraser";
+import { intersect, isEmpty, unite, type Plane, type Rect } from "./kernels";
+import { readTile, tileRect, tilesIn, writeTile } from "./tiles";
 
 /** A finished change as it is sent with the mask; each tool adds its own parameters. Plain JSON. */
 export interface StrokeNote {
@@ -19,47 +16,45 @@ export interface StrokeNote {
 interface Touched {
   before: Uint8ClampedArray;
   coverage: Uint8ClampedArray;
+  changed: boolean;
 }
 
-/** The share of the radius that paints at full strength; the rest fades out, so that edges stay soft. */
-const HARDNESS = 0.8;
+/** Raises the coverage of an area (one byte a pixel) and answers the part of it that it may have raised. */
+export type Raster = (coverage: Uint8ClampedArray, area: Rect) => Rect;
 
-/** A stroke under way: it paints at once, and until it is finished it can be taken back without a trace. */
+/**
+ * A change of the mask under way: it shows at once, and until it is finished it can be taken back without a trace.
+ * Coverage is kept for the whole stroke, so a pixel never gets more than the stroke's opacity however often it is passed.
+ */
 export class Stroke {
   private readonly touched = new Map<number, Touched>();
-  private readonly points: Point[] = [];
-  private readonly at = new Date().toISOString();
 
+  /** Moves the mask towards `target`, 255 to keep and 0 to cut away, by at most `opacity` (0..1). */
   constructor(
     private readonly plane: Plane,
-    private readonly kind: PaintKind,
-    private readonly diameter: number,
+    private readonly target: 0 | 255,
+    private readonly opacity = 1,
   ) {}
 
-  /** Paints up to `point` and answers what changed. */
-  extend(point: Point): Rect {
-    const from = this.points.at(-1) ?? point;
-    this.points.push(point);
-    const radius = this.diameter / 2;
+  /** Lets `raster` cover what it wants of `rect`, tile by tile; answers what changed. */
+  cover(rect: Rect, raster: Raster): Rect | null {
     let changed: Rect | null = null;
-    for (const index of tilesIn(this.plane, lineRect(from, point, radius))) {
+    for (const index of tilesIn(this.plane, rect)) {
       const area = tileRect(this.plane, index);
       const tile = this.touch(index);
-      const rect = intersect(area, strokeLine(tile.coverage, area, from, point, radius, HARDNESS));
-      if (isEmpty(rect)) continue;
-      this.apply(tile, area, rect);
-      changed = unite(changed, rect);
+      const part = intersect(area, raster(tile.coverage, area));
+      if (isEmpty(part)) continue;
+      this.apply(tile, area, part);
+      changed = unite(changed, part);
     }
-    return changed ?? { left: 0, top: 0, right: 0, bottom: 0 };
+    return changed;
   }
 
-  /** The stroke as a change of the plane, or null when it changed nothing. */
-  finish(): Delta<StrokeNote> | null {
+  /** Each tile that is no longer what it was, as it was; null when the stroke changed nothing. */
+  finish(): Map<number, Uint8ClampedArray> | null {
     const tiles = new Map<number, Uint8ClampedArray>();
-    for (const [index, { before }] of this.touched) {
-      if (!sameBytes(before, readTile(this.plane, index))) tiles.set(index, before);
-    }
-    return tiles.size ? { tiles, note: this.note() } : null;
+    for (const [index, { before, changed }] of this.touched) if (changed) tiles.set(index, before);
+    return tiles.size ? tiles : null;
   }
 
   revert(): Rect | null {
@@ -75,30 +70,27 @@ export class Stroke {
     let tile = this.touched.get(index);
     if (!tile) {
       const before = readTile(this.plane, index);
-      tile = { before, coverage: new Uint8ClampedArray(before.length) };
+      tile = { before, coverage: new Uint8ClampedArray(before.length), changed: false };
       this.touched.set(index, tile);
     }
     return tile;
   }
 
   private apply(tile: Touched, area: Rect, rect: Rect): void {
-    const target = this.kind === "brush" ? 255 : 0;
+    const { target, plane } = this;
+    const { before, coverage } = tile;
+    const share = this.opacity / 255;
     const width = area.right - area.left;
     for (let y = rect.top; y < rect.bottom; y++) {
-      for (let x = rect.left; x < rect.right; x++) {
-        const index = (y - area.top) * width + (x - area.left);
-        this.plane.data[y * this.plane.width + x] = blend(tile.before[index], target, tile.coverage[index]);
+      let index = (y - area.top) * width + rect.left - area.left;
+      let at = y * plane.width + rect.left;
+      for (let x = rect.left; x < rect.right; x++, index++, at++) {
+        if (!coverage[index]) continue;
+        const was = before[index];
+        const value = Math.round(was + (target - was) * coverage[index] * share);
+        plane.data[at] = value;
+        if (value !== was) tile.changed = true;
       }
     }
-  }
-
-  private note(): StrokeNote {
-    const round = (value: number) => Math.round(value * 100) / 100;
-    return {
-      tool: this.kind,
-      size: round(this.diameter),
-      points: this.points.map(({ x, y }) => [round(x), round(y)]),
-      at: this.at,
-    };
   }
 }

@@ -1,7 +1,5 @@
 /** Small state machines. Each goes idle → active → idle, and ends either by complete or by cancel. */
-import type { History } from "./history";
-import type { Plane, Point, Rect } from "./kernels";
-import { Stroke, type PaintKind, type StrokeNote } from "./stroke";
+import type { Point } from "./kernels";
 import { pan, pinch, type Viewport } from "./viewport";
 
 export interface Tool<At> {
@@ -9,49 +7,13 @@ export interface Tool<At> {
   begin(at: At): void;
   move(at: At): void;
   complete(): void;
+  /** Leaves no trace. */
   cancel(): void;
 }
 
-export interface PaintTarget {
-  plane: Plane;
-  history: History<StrokeNote>;
-  kind: PaintKind;
-  /** In photo pixels. */
-  diameter: number;
-  painted(rect: Rect): void;
-}
-
-/** Brush and eraser: points are in photo pixels. */
-export class PaintTool implements Tool<Point> {
-  private stroke: Stroke | null = null;
-
-  constructor(private readonly target: PaintTarget) {}
-
-  get active(): boolean {
-    return this.stroke !== null;
-  }
-
-  begin(at: Point): void {
-    this.cancel();
-    this.stroke = new Stroke(this.target.plane, this.target.kind, this.target.diameter);
-    this.move(at);
-  }
-
-  move(at: Point): void {
-    if (this.stroke) this.target.painted(this.stroke.extend(at));
-  }
-
-  complete(): void {
-    const delta = this.stroke?.finish();
-    this.stroke = null;
-    if (delta) this.target.history.commit(delta);
-  }
-
-  cancel(): void {
-    const rect = this.stroke?.revert();
-    this.stroke = null;
-    if (rect) this.target.painted(rect);
-  }
+/** Where a pointer is on the photo; `pressure` (0..1) is a pen's. */
+export interface Sample extends Point {
+  pressure?: number;
 }
 
 export interface ViewTarget {

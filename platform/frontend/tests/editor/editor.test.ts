@@ -42,9 +42,9 @@ describe("editor", () => {
     editor.dab();
     expect(at(50, 50)).toBe(255);
     editor.moveCursor(-40, 0);
-    editor.setKind("eraser");
-    editor.setKind("brush");
-    editor.setSize(4);
+    editor.set({ tool: "eraser" });
+    editor.set({ tool: "brush" });
+    editor.set({ size: 4 });
     editor.spaceDown();
     editor.moveCursor(0, 30);
     editor.spaceUp();
@@ -66,10 +66,10 @@ describe("editor", () => {
   });
 
   it("keeps the size of the brush in its range", () => {
-    editor.setSize(1);
-    expect(editor.size).toBe(MIN_SIZE);
-    editor.setSize(9999);
-    expect(editor.size).toBe(MAX_SIZE);
+    editor.set({ size: 1 });
+    expect(editor.settings.size).toBe(MIN_SIZE);
+    editor.set({ size: 9999 });
+    expect(editor.settings.size).toBe(MAX_SIZE);
   });
 
   it("saves exactly what was painted", async () => {

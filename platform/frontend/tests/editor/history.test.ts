@@ -1,15 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { apply, History, type Keeper, type Step } from "../../src/editor/history";
+import { lineRect, stampDisc } from "../../src/editor/brush";
 import { createPlane, type Plane } from "../../src/editor/kernels";
 import { pack, unpack } from "../../src/editor/packing";
 import { Stroke } from "../../src/editor/stroke";
 import { readTile, TILE, tileRect, tilesIn, writeTile } from "../../src/editor/tiles";
 
 function paint(plane: Plane, history: History<string>, x: number, y: number, note: string): void {
-  const stroke = new Stroke(plane, "brush", 20);
-  stroke.extend({ x, y });
-  const delta = stroke.finish();
-  if (delta) history.commit({ tiles: delta.tiles, note });
+  const stroke = new Stroke(plane, 255);
+  const at = { x, y };
+  stroke.cover(lineRect(at, at, 10), (coverage, area) => stampDisc(coverage, area, at, 10, 0.8));
+  const tiles = stroke.finish();
+  if (tiles) history.commit({ tiles, note });
 }
 
 /** Keeps copies, as a database does. */

@@ -2,13 +2,17 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { Gestures, type Contact } from "../../src/editor/gestures";
 import { History } from "../../src/editor/history";
 import { createPlane, type Plane, type Rect } from "../../src/editor/kernels";
-import type { PaintKind, StrokeNote } from "../../src/editor/stroke";
-import { PaintTool, PanTool, PinchTool } from "../../src/editor/tools";
+import { BrushTool } from "../../src/editor/painting";
+import { PixelPhoto } from "../../src/editor/photo";
+import { changed, DEFAULTS, type Settings } from "../../src/editor/settings";
+import type { StrokeNote } from "../../src/editor/stroke";
+import { PanTool, PinchTool } from "../../src/editor/tools";
 
 class Target {
   plane: Plane = createPlane(200, 100, 0);
   history = new History<StrokeNote>(this.plane);
-  kind: PaintKind = "brush";
+  photo = new PixelPhoto(200, 100, new Uint8ClampedArray(200 * 100 * 4));
+  settings: Settings = DEFAULTS;
   diameter = 10;
   smallest = 0.1;
   view = { scale: 1, x: 0, y: 0 };
@@ -26,7 +30,7 @@ beforeEach(() => (target = new Target()));
 
 describe("paint tool", () => {
   it("paints while it moves and commits one change when completed", () => {
-    const tool = new PaintTool(target);
+    const tool = new BrushTool(target);
     tool.begin({ x: 20, y: 20 });
     expect(tool.active).toBe(true);
     expect(target.at(20, 20)).toBe(255);
@@ -48,7 +52,7 @@ describe("paint tool", () => {
 
   it("leaves no trace when cancelled", () => {
     target.plane.data.fill(90);
-    const tool = new PaintTool(target);
+    const tool = new BrushTool(target);
     tool.begin({ x: 20, y: 20 });
     tool.move({ x: 150, y: 80 });
     tool.cancel();
@@ -58,8 +62,8 @@ describe("paint tool", () => {
 
   it("erases with the eraser", () => {
     target.plane.data.fill(255);
-    target.kind = "eraser";
-    const tool = new PaintTool(target);
+    target.settings = changed(DEFAULTS, { tool: "eraser" });
+    const tool = new BrushTool(target);
     tool.begin({ x: 20, y: 20 });
     tool.complete();
     expect(target.at(20, 20)).toBe(0);
@@ -68,20 +72,20 @@ describe("paint tool", () => {
 
   it("does not commit a stroke that changed nothing", () => {
     target.plane.data.fill(255);
-    const tool = new PaintTool(target);
+    const tool = new BrushTool(target);
     tool.begin({ x: 20, y: 20 });
     tool.complete();
     expect(target.history.canUndo).toBe(false);
   });
 
   it("does not darken a soft edge by crossing it twice in one stroke", () => {
-    const once = new PaintTool(target);
+    const once = new BrushTool(target);
     once.begin({ x: 20, y: 50 });
     once.move({ x: 80, y: 50 });
     once.complete();
     const first = [...target.plane.data];
     const again = new Target();
-    const twice = new PaintTool(again);
+    const twice = new BrushTool(again);
     twice.begin({ x: 20, y: 50 });
     twice.move({ x: 80, y: 50 });
     twice.move({ x: 20, y: 50 });
@@ -120,8 +124,9 @@ describe("gestures", () => {
   const touch = (id: number, x: number, y: number): Contact => ({ id, kind: "touch", at: { x, y } });
   let gestures: Gestures;
   beforeEach(() => {
+    const brush = new BrushTool(target);
     gestures = new Gestures({
-      paint: new PaintTool(target),
+      paint: () => brush,
       pan: new PanTool(target),
       pinch: new PinchTool(target),
       toPhoto: (point) => point,
