@@ -1,0 +1,175 @@
+"""onnxruntime on the CPU: the default there. Neither torch nor a GPU is asked for.
+
+Serves our own graphs (segmentation.export_onnx) and those of other people, whose card says how they are fed and read
+(segmentation.published.Graph).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segmentation.backends import DeviceError, OutOfMemory, WeightsSet, check_batch
+from segmentation.published import Graph
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+log = logging.getLogger(__name__)
+
+BATCH_LIMIT = 4
+FORM = "onnx"
+
+
+def missing(weights_set: WeightsSet) -> str:
+    """Why onnxruntime can't run these weights here, "" where it can."""
+    if find_spec("onnxruntime") is None:
+        return "onnxruntime is not installed: pip install 'stickersnap[serve]'."
+    return absent_form(weights_set)
+
+
+def absent_form(weights_set: WeightsSet) -> str:
+    """Why the set has no graph that can be trusted, "" where it has one."""
+    from segmentation.weights import WeightsError
+
+    try:
+        path = weights_set.form(FORM)
+    except WeightsError as error:
+        log.warning("%s It is not served, the next backend is tried.", error)
+        return str(error)
+    if path is None:
+        return f"These weights have no ONNX form: make it with `python -m segmentation.forms {weights_set.folder}`."
+    return ""
+
+
+def open_backend(weights_set: WeightsSet, threads: int | None = None) -> OnnxRuntime:
+    """The set's graph. DeviceError for a file that is no graph, or not one that cuts photos."""
+    path = weights_set.form(FORM)
+    assert path is not None
+    return OnnxRuntime(path, int(weights_set.card.get("size", 256)), foreign(weights_set), threads)
+
+
+def foreign(weights_set: WeightsSet) -> Graph | None:
+    """How a graph that was made elsewhere is fed and read; None for our own."""
+    return Graph(**weights_set.card["graph"]) if weights_set.card.get("format") == "onnx" else None
+
+
+class OnnxRuntime:
+    """A graph in a session of its own. `graph` says how a graph of other people is fed and read."""
+
+    name = "onnxruntime"
+    device = "cpu"
+
+    def __init__(self, path: Path | bytes, size: int, graph: Graph | None = None, threads: int | None = None) -> None:
+        self.size = size
+        self.graph = graph
+        self.session = session(path, threads)
+        fixed = self.session.get_inputs()[0].shape[0]  # graphs of other people often take one picture at a time
+        self.batch_limit = fixed if isinstance(fixed, int) else BATCH_LIMIT
+        own = names_of_ours(path, self.session, size) if graph is None else None
+        self.input, self.outputs = own or names_of_theirs(path, self.session, size, graph or Graph())
+
+    def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See Backend.run."""
+        check_batch(self, batch)
+        if not len(batch):
+            return np.zeros((0, 2, self.size, self.size), np.float32)
+        if self.graph is None:
+            return np.stack(self._answers(batch), 1)
+        return read(self._answers(fed(batch, self.graph)), self.graph)
+
+    def _answers(self, values: NDArray[Any]) -> list[NDArray[np.float32]]:
+        from onnxruntime.capi.onnxruntime_pybind11_state import Fail, RuntimeException
+
+        try:
+            answers: list[NDArray[np.float32]] = self.session.run(self.outputs, {self.input: values})
+        except (Fail, RuntimeException) as error:
+            if "alloc" in str(error).lower():
+                raise OutOfMemory(f"There is no memory for {len(values)} pictures at once: {error}") from error
+            raise
+        return answers
+
+
+def session(path: Path | bytes, threads: int | None) -> onnxruntime.InferenceSession:
+    """A session on the CPU. DeviceError for a file that holds no whole graph."""
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or cores()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Threads that wait for work by turning in circles would take the cores from decoding and encoding.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    refusals = (errors.Fail, errors.InvalidGraph, errors.InvalidProtobuf, errors.NotImplemented, errors.NoSuchFile)
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except refusals as error:
+        raise DeviceError(
+            f"{called(path)} is no graph that onnxruntime can run ({error}): fetch or make it again."
+        ) from error
+
+
+def called(path: Path | bytes) -> str:
+    return "This" if isinstance(path, bytes) else str(path)
+
+
+def cores() -> int:
+    """How many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def names_of_ours(path: Path | bytes, session: onnxruntime.InferenceSession, size: int) -> tuple[str, list[str]]:
+    """Names of input and outputs of a graph that segmentation.export_onnx made. DeviceError for another graph."""
+    inputs = {part.name: (part.type, part.shape[1:]) for part in session.get_inputs()}
+    outputs = {part.name: part.type for part in session.get_outputs()}
+    if inputs != {"image": ("tensor(uint8)", [size, size, 3])} or outputs != dict.fromkeys(MAPS, "tensor(float)"):
+        raise DeviceError(
+            f"{called(path)} takes {inputs} and answers {sorted(outputs)}, not photos of {size}×{size} and two maps: "
+            "make it again with `python -m segmentation.forms`."
+        )
+    return "image", list(MAPS)
+
+
+MAPS = ("refined", "coarse")
+
+
+def names_of_theirs(
+    path: Path | bytes, session: onnxruntime.InferenceSession, size: int, graph: Graph
+) -> tuple[str, list[str]]:
+    """Names of input and outputs as the card gives them: the first where it gives none. DeviceError where absent."""
+    inputs = {part.name: part.shape for part in session.get_inputs()}
+    outputs = [part.name for part in session.get_outputs()]
+    name = graph.input or next(iter(inputs))
+    refined = graph.refined or outputs[0]
+    coarse = graph.coarse or outputs[min(1, len(outputs) - 1)]
+    shape = inputs.get(name, [])
+    sides = zip(shape[1:], (3, size, size), strict=False)
+    fits = len(shape) == 4 and all(not isinstance(given, int) or given == wanted for given, wanted in sides)
+    if not fits or refined not in outputs or coarse not in outputs:
+        raise DeviceError(
+            f"{called(path)} has the inputs {inputs} and outputs {outputs[:8]}, which its card does not describe "
+            f"(input {name!r} of {size}×{size}, outputs {refined!r}, {coarse!r}): correct the card's graph."
+        )
+    return name, [refined, coarse]
+
+
+def fed(batch: NDArray[np.uint8], graph: Graph) -> NDArray[np.float32]:
+    """N×S×S×3 uint8 as other people's graphs take it: N×3×S×S float32, divided by its maximum, minus mean, by std."""
+    x = batch / np.maximum(batch.max((1, 2, 3), keepdims=True), 1)
+    x = (x - np.array(graph.mean)) / np.array(graph.std)
+    return np.ascontiguousarray(x.transpose(0, 3, 1, 2), np.float32)
+
+
+def read(answers: list[NDArray[np.float32]], graph: Graph) -> NDArray[np.float32]:
+    """Two answers, N×1×S×S or N×S×S, as N×2×S×S probabilities, taken as they are and never stretched."""
+    maps = np.stack([answer.reshape(len(answer), *answer.shape[-2:]) for answer in answers], 1)
+    if graph.answers == "logits":
+        maps = 1 / (1 + np.exp(-maps.clip(-80, 80)))
+    return maps.clip(0, 1).astype(np.float32)
