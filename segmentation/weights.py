@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,7 +160,7 @@ def load(where: str | Path, store: Path | None = None) -> LoadedWeights:
 def find(where: str | Path, store: Path | None) -> Path:
     """The folder or file that is meant by a path, by "starter", or by a name of a set in the folder `store`.
 
-    A set's name is its sha256, the beginning of that (8 digits or more), or what it was published as ("u2netp").
+    A set's name is its sha256, the beginning of that (8 digits or more), or the name on its card ("u2netp").
     """
     path = Path(where)
     name = str(where)
@@ -175,7 +176,9 @@ def find(where: str | Path, store: Path | None) -> Path:
         except WeightsError:
             continue
         sha256 = str(card.get("sha256", ""))
-        if name == card.get("published") or (re.fullmatch("[0-9a-f]{8,64}", name) and sha256.startswith(name)):
+        if name in (card.get("published"), card.get("name")) or (
+            re.fullmatch("[0-9a-f]{8,64}", name) and sha256.startswith(name)
+        ):
             matching[sha256] = folder
     if len(matching) == 1:
         return matching.popitem()[1]
@@ -270,8 +273,13 @@ def read_pth(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{path} is a web page, not weights: download the file itself.")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"{path} is not a file of tensors alone: anything else in it could run as code, so it is not opened. "
+            "Export the state dict."
+        ) from error
     except Exception as error:  # torch raises many kinds for a file that is none of its own
-        raise WeightsError(f"{path} is not a file of tensors: download it again.") from error
+        raise WeightsError(f"{path} is not a file of tensors, or is cut short: download it again.") from error
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise WeightsError(f"{path} holds more than tensors by name: export the state dict alone.")
     return state

@@ -101,3 +101,29 @@ def fresh_throttles() -> None:
     from django.core.cache import cache
 
     cache.clear()
+
+
+@pytest.fixture(scope="session")
+def foreign_onnx(tmp_path_factory):
+    """A graph in the shape of rembg's u2netp.onnx, with random weights: input.1 N×3×320×320, seven maps, N = 1."""
+    import warnings
+
+    import torch
+
+    from segmentation import networks
+
+    class Probabilities(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(3)
+            self.network = networks.build("u2netp").eval()
+
+        def forward(self, x):
+            return tuple(logits.sigmoid() for logits in self.network(x))
+
+    file = tmp_path_factory.mktemp("published") / "u2netp.onnx"
+    names = {"input_names": ["input.1"], "output_names": [f"d{i}" for i in range(7)]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(Probabilities(), (torch.zeros(1, 3, 320, 320),), file, dynamo=False, **names)
+    return file

@@ -49,9 +49,9 @@ class TrainingRunAdmin(ReadOnlyAdmin):
 
 @admin.register(PromotionDecision)
 class PromotionDecisionAdmin(ReadOnlyAdmin):
-    list_display = ["id", "kind", "passed", "short_reason", "created_at"]
+    list_display = ["id", "kind", "passed", "by", "short_reason", "created_at"]
     list_filter = ["passed", "kind"]
-    fields = ["kind", "passed", "reason", "champion", "challenger", "run", "created_at", "pictures"]
+    fields = ["kind", "passed", "by", "reason", "champion", "challenger", "run", "created_at", "pictures"]
 
     @admin.display(description="reason")
     def short_reason(self, decision: PromotionDecision) -> str:
@@ -82,7 +82,12 @@ class PromotionDecisionAdmin(ReadOnlyAdmin):
 
 @admin.register(Deployment)
 class DeploymentAdmin(ReadOnlyAdmin):
-    list_display = ["id", "weights", "current", "rollback_of", "by", "created_at"]
+    list_display = ["id", "weights", "current", "decided", "rollback_of", "by", "created_at"]
+    list_select_related = ["weights", "decision"]
+
+    @admin.display(description="decided by")
+    def decided(self, deployment: Deployment) -> str:
+        return deployment.decision.get_kind_display()
 
     @admin.display(boolean=True)
     def current(self, deployment: Deployment) -> bool:

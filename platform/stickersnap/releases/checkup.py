@@ -80,16 +80,15 @@ def deployed(deployment: Deployment | None) -> Finding:
     if deployment is None:
         return Finding("weights", Health.ILL, "Nothing is deployed. Run `manage.py weights deploy-starter`.")
     sha256 = deployment.weights_id
+    where = services.weights_folder(sha256)
     try:
-        on_disk = sets.digest(services.weights_folder(sha256) / sets.WEIGHTS)
+        found = sets.inspect(where)
     except sets.WeightsError as error:
-        return Finding("weights", Health.ILL, str(error))
-    if on_disk != sha256:
-        where = services.weights_folder(sha256)
-        return Finding(
-            "weights", Health.ILL, f"The file in {where} is damaged. Bring it back, or `manage.py rollback`."
-        )
-    return Finding("weights", Health.WELL, f"{deployment.weights.network} {sha256[:12]}, deployment {deployment.pk}.")
+        return Finding("weights", Health.ILL, f"{error} Bring {where} back, or `manage.py rollback`.")
+    origin = found.card.get("published") or found.card.get("name") or found.network
+    by = f", chosen by {deployment.decision.by}" if deployment.decision.by else ""
+    said = f"{origin} {sha256[:12]} ({found.network}, {found.format}), deployment {deployment.pk}{by}."
+    return Finding("weights", Health.WELL, said)
 
 
 def readyz(url: str) -> dict[str, Any] | None:

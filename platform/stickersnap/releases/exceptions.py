@@ -39,6 +39,18 @@ class NotPassed(ReleaseError):
     code = "not_passed"
 
 
+class AlreadyServing(ReleaseError):
+    """These weights serve already: there is nothing to do."""
+
+    code = "already_serving"
+
+
+class NotTrainable(ReleaseError):
+    """An ONNX graph alone serves, which can't be fine-tuned. `manage.py weights use` makes others serve."""
+
+    code = "not_trainable"
+
+
 class NothingToRollBack(ReleaseError):
     """No earlier weights are left to go back to."""
 

@@ -78,11 +78,16 @@ class TrainingRun(models.Model):
 
 
 class PromotionDecision(models.Model):
-    """The gate's verdict on one challenger, with everything it looked at."""
+    """The verdict on one challenger, with everything it was based on: the gate's, or an operator's own.
+
+    What PostgreSQL keeps to besides the constraints here (see `migrations/0003_operator.py`): an operator's decision
+    names the weights that serve at that moment as the champion, and no decision is ever changed.
+    """
 
     class Kind(models.TextChoices):
-        GATE = "gate"
-        STARTER = "starter"
+        GATE = "gate", "gate"
+        STARTER = "starter", "shipped"
+        OPERATOR = "operator", "operator's choice"
 
     kind = models.CharField(max_length=8, choices=Kind)
     champion = models.ForeignKey(
@@ -93,6 +98,7 @@ class PromotionDecision(models.Model):
     reason = models.TextField()
     evidence = models.JSONField(default=dict, help_text="Figures and the scores of every held-out picture.")
     run = models.OneToOneField(TrainingRun, on_delete=models.PROTECT, null=True, blank=True, related_name="decision")
+    by = models.CharField(max_length=150, blank=True, default="", help_text="The operator whose choice it was.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -100,8 +106,13 @@ class PromotionDecision(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(kind="starter", run__isnull=True, champion__isnull=True)
-                | Q(kind="gate", run__isnull=False, champion__isnull=False),
+                | Q(kind="gate", run__isnull=False, champion__isnull=False)
+                | Q(kind="operator", run__isnull=True),
                 name="decision_of_the_gate_has_a_run_and_a_champion",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind="operator") | (~Q(by="") & ~Q(reason="") & Q(evidence__has_key="self_test")),
+                name="decision_of_an_operator_says_who_and_why",
             ),
             models.CheckConstraint(
                 condition=Q(passed=False) | Q(champion__isnull=True) | ~Q(champion=F("challenger")),

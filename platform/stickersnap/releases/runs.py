@@ -20,7 +20,7 @@ from annotations.datasets import dataset_freeze
 from annotations.exceptions import AnnotationError
 from segmentation.weights import WeightsError
 from stickersnap.releases import registry, selectors, services, trainer
-from stickersnap.releases.exceptions import AlreadyRunning, NothingDeployed, RunLost, TrainingStopped
+from stickersnap.releases.exceptions import AlreadyRunning, NothingDeployed, NotTrainable, RunLost, TrainingStopped
 from stickersnap.releases.models import TrainingRun
 from stickersnap.releases.queue import defer
 
@@ -36,12 +36,14 @@ AGAIN = "The champion keeps serving; start again with `manage.py retrain`."
 
 
 def run_start(*, by: str, minutes: float | None = None, epochs: int | None = None, enqueue: bool = True) -> TrainingRun:
-    """Asks for a run. With `enqueue` the worker takes it up. Raises NothingDeployed, AlreadyRunning."""
+    """Asks for a run. With `enqueue` the worker takes it up. Raises NothingDeployed, NotTrainable, AlreadyRunning."""
     runs_sweep()
     policy = selectors.policy()
     champion = selectors.deployment_current()
     if champion is None:
         raise NothingDeployed
+    if champion.weights.card.get("format") == "onnx":
+        raise NotTrainable
     try:
         with transaction.atomic():
             run = TrainingRun.objects.create(

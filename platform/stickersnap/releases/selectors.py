@@ -78,7 +78,8 @@ def decision_of_starter(sha256: str) -> PromotionDecision | None:
 
 def figures(weights: Weights) -> dict[str, float]:
     """How good the weights were when they were let in: on held-out photos, else as their card says."""
-    decision = PromotionDecision.objects.filter(challenger=weights, passed=True).order_by("-id").first()
+    judged = PromotionDecision.objects.filter(challenger=weights, passed=True, evidence__has_key="challenger")
+    decision = judged.order_by("-id").first()
     found = decision.evidence.get("challenger") if decision else None
     found = found or _on_photos_never_chosen_by(weights.card.get("figures") or {})
     return {name: value for name, value in found.items() if isinstance(value, int | float)}

@@ -11,9 +11,17 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from annotations.models import DatasetItem
+from segmentation import backends, golden
 from segmentation import weights as sets
+from segmentation.predictor import BackendPredictor
 from stickersnap.releases import gate, selectors
-from stickersnap.releases.exceptions import NothingToRollBack, NotPassed, StaleDecision, TrainingFailed
+from stickersnap.releases.exceptions import (
+    AlreadyServing,
+    NothingToRollBack,
+    NotPassed,
+    StaleDecision,
+    TrainingFailed,
+)
 from stickersnap.releases.models import Deployment, PromotionDecision, TrainingRun, Weights
 from stickersnap.releases.queue import defer
 
@@ -35,21 +43,23 @@ def weights_register(*, folder: Path, run: TrainingRun | None = None) -> Weights
 
     The same weights again are the same row. Raises segmentation.weights.WeightsError for files that are no weights.
     """
-    loaded = sets.load(folder)
-    _copy_whole(folder, weights_folder(loaded.sha256))
+    found = sets.inspect(folder)
+    if found.format == "safetensors":
+        sets.load(folder)
+    _copy_whole(found, weights_folder(found.sha256))
     weights, _ = Weights.objects.get_or_create(
-        sha256=loaded.sha256, defaults={"network": str(loaded.card["network"]), "card": loaded.card, "run": run}
+        sha256=found.sha256, defaults={"network": found.network, "card": found.card, "run": run}
     )
     return weights
 
 
-def _copy_whole(source: Path, target: Path) -> None:
-    if target.exists() and sets.digest(target / sets.WEIGHTS) == target.name:
+def _copy_whole(found: sets.WeightsSet, target: Path) -> None:
+    if (target / found.file.name).exists() and sets.digest(target / found.file.name) == target.name:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".arriving-") as aside:
         whole = Path(aside) / target.name
-        shutil.copytree(source, whole)
+        shutil.copytree(found.folder, whole)
         for path in [*whole.rglob("*"), whole]:
             _sync(path)
         if target.exists():
@@ -150,6 +160,52 @@ def deployment_create(*, decision: PromotionDecision, by: str) -> Deployment:
         if decision.champion_id != (current.weights_id if current else None):
             raise StaleDecision
         return _deploy(decision, by)
+
+
+def weights_use(*, weights: Weights, by: str, reason: str = "") -> Deployment:
+    """Deploys registered weights because an operator says so, once they answer the golden pictures here as they should.
+
+    What serves goes on serving whenever this raises: AlreadyServing, segmentation.weights.WeightsError,
+    segmentation.golden.GoldenError, segmentation.backends.DeviceError.
+    """
+    evidence = {"self_test": self_test(weights_folder(weights.sha256))}
+    with transaction.atomic():
+        _deployments_locked()
+        current = selectors.deployment_current()
+        if current and current.weights_id == weights.sha256:
+            raise AlreadyServing
+        if current:
+            evidence["champion"] = {"sha256": current.weights_id, "network": current.weights.network}
+        decision = PromotionDecision.objects.create(
+            kind=PromotionDecision.Kind.OPERATOR,
+            champion=current.weights if current else None,
+            challenger=weights,
+            passed=True,
+            reason=reason or f"{by} chose these weights. They answer the golden pictures as they should.",
+            evidence=evidence,
+            by=by,
+        )
+        return _deploy(decision, by)
+
+
+def self_test(folder: Path) -> dict[str, Any]:
+    """Loads a set of weights as serving does and compares what it says of the golden pictures with its card.
+
+    Answers where that was. Raises segmentation.weights.WeightsError, .golden.GoldenError, .backends.DeviceError.
+    """
+    found = sets.inspect(folder)
+    wished = None if settings.BACKEND == "auto" else settings.BACKEND
+    failures: list[Exception] = []
+    for name in backends.candidates(settings.DEVICE, wished, settings.REQUIRE_GPU):
+        try:
+            backend = backends.open_backend(name, found, settings.NETWORK_THREADS)
+            golden.self_test(BackendPredictor(backend, found.sha256, found.card))
+        except (backends.DeviceError, golden.GoldenError) as error:
+            failures.append(error)
+        else:
+            return {"pictures": len(found.card["golden"]), "backend": backend.name, "device": backend.device}
+    kind = next((type(e) for e in failures if isinstance(e, golden.GoldenError)), backends.DeviceError)
+    raise kind(" ".join(dict.fromkeys(str(e) for e in failures)))
 
 
 def rollback(*, by: str) -> Deployment:

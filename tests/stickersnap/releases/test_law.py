@@ -123,3 +123,62 @@ def test_weights_are_named_by_a_sha256(db):
 def test_the_policy_is_one_row_within_bounds(db, broken):
     with pytest.raises(IntegrityError), transaction.atomic():
         RetrainPolicy.objects.create(**broken)
+
+
+DECIDE = (
+    "INSERT INTO releases_promotiondecision "
+    "(kind, champion_id, challenger_id, passed, reason, evidence, by, created_at) "
+    "VALUES ('operator', %s, %s, %s, %s, %s, %s, now()) RETURNING id"
+)
+TESTED = '{"self_test": {"pictures": 4}}'
+
+
+def chosen(champion, challenger, passed=True, reason="because", evidence=TESTED, by="olga"):
+    with connection.cursor() as cursor:
+        cursor.execute(DECIDE, [champion, challenger, passed, reason, evidence, by])
+        return cursor.fetchone()[0]
+
+
+def test_an_operators_choice_deploys_over_nothing_and_over_what_serves(challenger):
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, [CHAMPION, chosen(None, CHAMPION), True])
+        cursor.execute(INSERT, [CHALLENGER, chosen(CHAMPION, CHALLENGER), True])
+    assert Deployment.objects.order_by("-id").first().weights_id == CHALLENGER
+
+
+@pytest.mark.parametrize("missing", [{"by": ""}, {"reason": ""}, {"evidence": "{}"}, {"evidence": '{"images": []}'}])
+def test_an_operators_choice_says_who_and_why_and_was_tested(challenger, missing):
+    values = {"passed": True, "reason": "because", "evidence": TESTED, "by": "olga", **missing}
+    assert refused(DECIDE, None, CHALLENGER, *values.values())
+
+
+def test_an_operators_choice_names_what_serves(challenger):
+    assert refused(DECIDE, CHAMPION, CHALLENGER, True, "because", TESTED, "olga")
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, [CHAMPION, chosen(None, CHAMPION), True])
+    assert refused(DECIDE, None, CHALLENGER, True, "because", TESTED, "olga")
+    assert refused(DECIDE, CHAMPION, CHAMPION, True, "because", TESTED, "olga")
+
+
+def test_an_operators_choice_has_no_run_and_deploys_only_when_it_passed(challenger, decide):
+    run = decide(passed=False).run_id
+    with_run = DECIDE.replace("created_at)", "created_at, run_id)").replace("now())", "now(), %s)")
+    assert refused(with_run, None, CHALLENGER, True, "because", TESTED, "olga", run)
+    failed = chosen(None, CHALLENGER, passed=False)
+    assert refused(INSERT, CHALLENGER, failed, True)
+    assert refused(INSERT, CHALLENGER, failed, False)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "passed = true",
+        "kind = 'operator', run_id = NULL, by = 'olga', passed = true, evidence = '{\"self_test\": {}}'",
+        "reason = 'other'",
+    ],
+)
+def test_a_refusal_is_not_rewritten_into_anything_else(decide, change):
+    decision = decide(passed=False)
+    assert refused(f"UPDATE releases_promotiondecision SET {change}")
+    decision.refresh_from_db()
+    assert (decision.passed, decision.kind, decision.reason) == (False, "gate", "because")

@@ -511,6 +511,8 @@ export interface components {
             readonly evidence: {
                 [key: string]: unknown;
             };
+            /** @description The operator whose choice it was. */
+            by?: string;
             /** Format: date-time */
             readonly created_at: string;
         };
@@ -527,11 +529,12 @@ export interface components {
             by: string;
         };
         /**
-         * @description * `gate` - Gate
-         *     * `starter` - Starter
+         * @description * `gate` - gate
+         *     * `starter` - shipped
+         *     * `operator` - operator's choice
          * @enum {string}
          */
-        KindEnum: "gate" | "starter";
+        KindEnum: "gate" | "starter" | "operator";
         LoginRequest: {
             username: string;
             password: string;

@@ -107,6 +107,7 @@ describe("evidence", () => {
     reason: "Better.",
     champion: "aaaaaaaaaa",
     challenger: "bbbbbbbbbb",
+    by: "",
     created_at: "",
     evidence: {
       champion: { mean_iou: 0.8, mae: 0.05 },

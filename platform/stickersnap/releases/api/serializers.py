@@ -19,7 +19,7 @@ class DecisionSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = PromotionDecision
-        fields = ["id", "kind", "passed", "reason", "champion", "challenger", "evidence", "created_at"]
+        fields = ["id", "kind", "passed", "reason", "champion", "challenger", "evidence", "by", "created_at"]
 
     def get_evidence(self, decision: PromotionDecision) -> dict[str, Any]:
         return {name: decision.evidence[name] for name in EVIDENCE if name in decision.evidence}

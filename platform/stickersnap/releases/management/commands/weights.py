@@ -1,36 +1,126 @@
-"""Sets of weights: what there is, and the shipped ones' way in."""
+"""Sets of weights: what there is, how more come in, and which of them serve."""
 
+import sys
 from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
+from segmentation import published
+from segmentation.backends import DeviceError
+from segmentation.download import DownloadError
+from segmentation.golden import GoldenError
 from segmentation.weights import WeightsError
-from stickersnap.releases import selectors, services
+from stickersnap.accounts.models import User
+from stickersnap.releases import arrivals, selectors, services
+from stickersnap.releases.exceptions import ReleaseError
 from stickersnap.releases.models import Weights
+
+REFUSALS = (WeightsError, DownloadError, GoldenError, DeviceError, ReleaseError, OSError)
 
 
 class Command(BaseCommand):
-    help = "Lists the registered weights, or deploys the shipped ones where nothing was deployed yet."
+    help = "Lists weights, brings published or own ones in, and says which of them serve."
+    table = published.TABLE
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("action", choices=["list", "deploy-starter"])
+        actions = parser.add_subparsers(dest="action", required=True)
+        actions.add_parser("list", help="registered and published weights")
+        pull = actions.add_parser("pull", help="download published weights, checked by their pinned digest")
+        pull.add_argument("name", help=", ".join(entry.name for entry in self.table))
+        come = actions.add_parser("import", help="bring in a .pth, .safetensors or .onnx file, or a folder of weights")
+        come.add_argument("path", type=Path)
+        come.add_argument("--name", default="", help="what to call them from now on")
+        use = actions.add_parser("use", help="make registered weights serve, by an operator's own decision")
+        use.add_argument("name", help="name, sha256 or its beginning, or starter")
+        use.add_argument("--by", required=True, help="your name as an operator")
+        use.add_argument("--reason", default="", help="why, for those who look later")
+        use.add_argument("--yes", action="store_true", help="replace what serves now")
+        actions.add_parser("deploy-starter", help="the shipped weights, where nothing was deployed yet")
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
-        if action == "list":
-            self._list()
-            return
+        steps: dict[str, Callable[..., None]] = {
+            "list": self._list,
+            "pull": self._pull,
+            "import": self._import,
+            "use": self._use,
+            "deploy-starter": self._deploy_starter,
+        }
         try:
-            deployment = services.starter_deploy()
-        except WeightsError as error:
+            steps[action](**options)
+        except REFUSALS as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"Deployment {deployment.pk}: weights {deployment.weights_id} serve.")
 
-    def _list(self) -> None:
+    def _list(self, **_: Any) -> None:
         current = selectors.deployment_current()
         for weights in Weights.objects.order_by("created_at"):
             mark = "*" if current and current.weights_id == weights.sha256 else " "
             figures = ", ".join(f"{name} {value:.3f}" for name, value in selectors.figures(weights).items())
+            name = weights.card.get("published") or weights.card.get("name") or "–"
             self.stdout.write(
-                f"{mark} {weights.sha256} {weights.network} {weights.created_at:%Y-%m-%d %H:%M} {figures}"
+                f"{mark} {weights.sha256} {weights.network} {weights.created_at:%Y-%m-%d %H:%M} {name} {figures}"
             )
+        self.stdout.write("\nPublished, for `manage.py weights pull NAME`:")
+        for entry in self.table:
+            here = "here" if arrivals.registered(entry).exists() else f"{entry.about / published.MB:.0f} MB"
+            self.stdout.write(f"  {entry.name:<22} {here:>7}  {entry.source}\n{'':>33}Licence: {entry.licence}.")
+
+    def _pull(self, *, name: str, **_: Any) -> None:
+        try:
+            entry = published.named(name, self.table)
+        except KeyError as error:
+            raise CommandError(str(error.args[0])) from error
+        self.stdout.write(f"{entry.name}: {entry.source}. Licence: {entry.licence}.")
+        with _bar(entry.file) as progress:
+            weights = arrivals.weights_pull(entry=entry, progress=progress)
+        self._arrived(weights, entry.name)
+
+    def _import(self, *, path: Path, name: str, **_: Any) -> None:
+        self._arrived(arrivals.weights_import(path=path, name=name), name)
+
+    def _arrived(self, weights: Weights, name: str) -> None:
+        self.stdout.write(
+            f"Weights {weights.sha256} ({weights.network}) are here. "
+            f"`manage.py weights use {name or weights.sha256[:12]} --by YOURNAME` makes them serve."
+        )
+
+    def _use(self, *, name: str, by: str, reason: str, yes: bool, **_: Any) -> None:
+        user = User.objects.filter(username=by).first()
+        if user is None or not user.is_operator:
+            raise CommandError(f"{by} is no operator. `manage.py operator {by}` makes one.")
+        weights = arrivals.weights_find(name)
+        current = selectors.deployment_current()
+        if current and not yes:
+            raise CommandError(
+                f"{current.weights} serves now. To replace it with {weights}, without the gate's comparison, add --yes."
+            )
+        try:
+            deployment = services.weights_use(weights=weights, by=by, reason=reason)
+        except DatabaseError as error:
+            raise CommandError(f"Not deployed, what served goes on serving: {error}") from error
+        self.stdout.write(
+            f"Deployment {deployment.pk}: weights {deployment.weights_id} serve, chosen by {by}. "
+            "Servers follow within seconds; `manage.py rollback` goes back."
+        )
+
+    def _deploy_starter(self, **_: Any) -> None:
+        deployment = services.starter_deploy()
+        self.stdout.write(f"Deployment {deployment.pk}: weights {deployment.weights_id} serve.")
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar on standard error while something is downloaded; none where nobody looks."""
+    from tqdm import tqdm
+
+    with tqdm(desc=title, unit="B", unit_scale=True, unit_divisor=1000, disable=None, file=sys.stderr) as bar:
+
+        def progress(done: int, total: int | None) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress

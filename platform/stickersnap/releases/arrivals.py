@@ -1,0 +1,85 @@
+"""How weights come in: pulled from where they are published, or imported from a file or folder. Nothing is deployed."""
+
+import tempfile
+from pathlib import Path
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from segmentation import convert, download, published
+from segmentation import weights as sets
+from segmentation.published import MB, Published
+from stickersnap.releases import services
+from stickersnap.releases.models import Weights
+
+
+def store() -> Path:
+    """The folder of all registered sets."""
+    return Path(settings.STATE) / "weights"
+
+
+def downloads() -> Path:
+    """Where downloads lie until they are whole and have become a set."""
+    return Path(settings.STATE) / "downloads"
+
+
+def registered(entry: Published) -> QuerySet[Weights]:
+    """The weights that came from this entry of the table."""
+    return Weights.objects.filter(card__published=entry.name, card__pinned=dict(entry.digests))
+
+
+def pulled(entry: Published) -> Weights | None:
+    """The weights that came from this entry of the table, if they are still whole on disk."""
+    for weights in registered(entry):
+        try:
+            sets.inspect(services.weights_folder(weights.sha256))
+        except sets.WeightsError:
+            continue
+        return weights
+    return None
+
+
+def weights_pull(
+    *, entry: Published, progress: download.Progress, patience: download.Patience | None = None
+) -> Weights:
+    """Downloads published weights, checks them against what is pinned and registers them as a set.
+
+    A broken download goes on where it broke. Raises segmentation.download.DownloadError and
+    segmentation.weights.WeightsError.
+    """
+    if there := pulled(entry):
+        return there
+    most = entry.size or entry.about + max(MB, entry.about // 10)
+    wanted = download.Wanted(entry.url, entry.digests, most, entry.size)
+    file = download.fetch(wanted, downloads() / entry.file, progress, patience)
+    weights = weights_import(path=file, table=(entry,))
+    file.unlink()
+    return weights
+
+
+def weights_import(*, path: Path, name: str = "", table: tuple[Published, ...] = published.TABLE) -> Weights:
+    """Registers weights made elsewhere: a folder of ours, tested on the golden pictures, or a file, converted.
+
+    Raises segmentation.weights.WeightsError, segmentation.golden.GoldenError, segmentation.backends.DeviceError.
+    """
+    beside = path.parent if path.suffix == ".safetensors" and (path.parent / sets.CARD).exists() else None
+    folder = path if path.is_dir() else beside
+    if folder:
+        services.self_test(folder)
+        return services.weights_register(folder=folder)
+    store().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=store(), prefix=".arriving-") as aside:
+        facts = {"name": name} if name else {}
+        found = convert.convert(path, Path(aside) / "set", facts, table)
+        return services.weights_register(folder=found.folder)
+
+
+def weights_find(name: str) -> Weights:
+    """The registered weights of that name: sha256 or its beginning, the name on the card, or "starter".
+
+    Raises segmentation.weights.WeightsError where none, or several, are called so.
+    """
+    folder = sets.starter_folder() if name == sets.STARTER else sets.find(name, store())
+    if not folder.is_dir():
+        raise sets.WeightsError(f"{name} is a file: bring it in with `manage.py weights import {name}` first.")
+    return services.weights_register(folder=folder)
