@@ -68,6 +68,9 @@ openapi: .venv/installed-dev $(FRONTEND)/node_modules/installed ## Write docs/op
 	@$(BIN)/python manage.py spectacular --validate --file docs/openapi.yaml
 	@$(NPM) run --silent api
 
+starter-forms: .venv/installed ## Make the ONNX forms of the shipped weights anew (PICTURES=folder of photos to compare on)
+	@$(BIN)/python -m segmentation.forms segmentation/starter $(if $(PICTURES),--pictures $(PICTURES))
+
 clean: ## Remove what was built (.venv and var, the service's own data, stay)
 	rm -rf $(FRONTEND)/dist $(FRONTEND)/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache tests/e2e/screenshots
 

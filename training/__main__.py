@@ -12,10 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from segmentation.backends import MODULES as BACKENDS
+from segmentation.backends import DeviceError, choose
+from segmentation.backends.onnxruntime import OnnxRuntime
 from segmentation.manifest import ManifestError
 from segmentation.networks import NAMES
-from segmentation.predictor import DeviceError, TorchPredictor
-from segmentation.weights import WeightsError, load
+from segmentation.predictor import BackendPredictor, Predictor, TorchPredictor
+from segmentation.weights import WeightsError, inspect, load
 from training.config import Config, ConfigError, FineTuneConfig, StarterConfig
 from training.dataset import DataError
 from training.errors import TrainingError
@@ -37,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     tune.add_argument("--replay", type=Path, help="images/ masks/ folder to mix in, so that nothing is unlearnt")
     tune.add_argument("--device", choices=DEVICES, default="auto")
     tune.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    tune.add_argument("--no-forms", action="store_true", help="make no ONNX forms of the weights")
     tune.add_argument("--tracking-uri", help="MLflow server, database or folder")
     tune.add_argument("--experiment", default="stickersnap")
     tune.add_argument("--tag", action="append", default=[], metavar="KEY=VALUE")
@@ -55,6 +59,8 @@ def parser() -> argparse.ArgumentParser:
     judge.add_argument("--weights", required=True, help="folder, .pth file or 'starter'")
     judge.add_argument("--data", type=Path, required=True, help="dataset folder (its held-out part) or images/ masks/")
     judge.add_argument("--device", choices=DEVICES, default="auto")
+    judge.add_argument("--backend", choices=BACKENDS, help="what runs them; torch in float32 where nothing is said")
+    judge.add_argument("--graph", type=Path, help="judge this form (segmentation.export_onnx) of the weights")
     return top
 
 
@@ -93,6 +99,7 @@ def fine_tune(args: argparse.Namespace) -> None:
         tracking_uri=args.tracking_uri,
         experiment=args.experiment,
         tags=tags(args.tag),
+        forms=not args.no_forms,
     )
     run(task, FineTuneConfig.of(chosen(args, FineTuneConfig())))
 
@@ -104,8 +111,18 @@ def starter(args: argparse.Namespace) -> None:
     run(args.data, args.evaluate, args.out, args.encoder, args.base, config, args.resume)
 
 
+def judged(args: argparse.Namespace) -> Predictor:
+    if args.graph:
+        found = inspect(args.weights)
+        return BackendPredictor(OnnxRuntime(args.graph, found.size), found.sha256, found.card)
+    if args.backend:
+        found = inspect(args.weights)
+        return BackendPredictor(choose(found, args.device, args.backend), found.sha256, found.card)
+    return TorchPredictor(load(args.weights), args.device)
+
+
 def evaluate(args: argparse.Namespace) -> None:
-    predictor = TorchPredictor(load(args.weights), args.device)
+    predictor = judged(args)
     pairs = list(read_any(args.data))
     if not pairs:
         raise DataError(f"{args.data} has no held-out pictures: there is nothing to judge by.")

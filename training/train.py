@@ -25,7 +25,9 @@ import torch
 from numpy.random import Generator
 from torch import Tensor, nn
 
-from segmentation import manifest, networks, weights
+from segmentation import forms, manifest, networks, weights
+from segmentation.backends import DeviceError
+from segmentation.export_onnx import ExportError
 from segmentation.predictor import TorchPredictor, choose_device
 from segmentation.transforms import alpha_at, channels_last, network_input, normalise
 from training import augment, checkpoint, samples, tracking
@@ -56,6 +58,7 @@ class Task:
     tracking_uri: str | None = None
     experiment: str = "stickersnap"
     tags: Mapping[str, str] = field(default_factory=dict)
+    forms: bool = True
 
 
 def idle_cores() -> int:
@@ -303,9 +306,21 @@ def conclude(
     shown = heldout or list(manifest_folder(task.data, LONGER_SIDE, "train"))
     for path in samples.draw(task.out / "samples", shown, [champion, challenger]):
         emit("sample", path=f"samples/{path.name}")
+    if task.forms:
+        make_forms(folder, shown)
     numbers = {f"heldout_{k}": v for k, v in evaluation["challenger"].items() if isinstance(v, float)}
     tracker.metrics(numbers, config.epochs)
     tracker.artifacts(folder, "weights")
     tracker.artifacts(task.out / "evaluation.json")
     tracker.artifacts(task.out / "samples", "samples")
     return evaluation
+
+
+def make_forms(folder: Path, pairs: Sequence[Pair]) -> None:
+    """The forms that serve without torch, compared with it on these pictures; weights without them serve, too."""
+    try:
+        made = forms.make(folder, [pair.rgb for pair in pairs[: forms.MOST_PICTURES]])
+    except (forms.FormError, ExportError, DeviceError) as error:
+        emit("warning", message=str(error))
+    else:
+        emit("forms", **{name: entry["bytes"] for name, entry in made.items()})

@@ -18,7 +18,7 @@ from training.state import State
 from training.train import train_epoch
 
 Maker = Callable[..., Path]
-TINY = ["--epochs", "1", "--batch", "2", "--least-steps", "1", "--threads", "1", "--device", "cpu"]
+TINY = ["--no-forms", "--epochs", "1", "--batch", "2", "--least-steps", "1", "--threads", "1", "--device", "cpu"]
 
 
 @pytest.fixture

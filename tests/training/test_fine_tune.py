@@ -18,7 +18,7 @@ from training.dataset import Pair
 from training.train import batches, freeze_statistics, idle_cores, order, put_aside
 
 Maker = Callable[..., Path]
-SMALL = ["--size", "64", "--batch", "2", "--least-steps", "2", "--threads", "1", "--device", "cpu"]
+SMALL = ["--size", "64", "--batch", "2", "--least-steps", "2", "--threads", "1", "--device", "cpu", "--no-forms"]
 
 
 def command(data: Path, out: Path, *more: str) -> list[str]:
