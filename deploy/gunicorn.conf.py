@@ -19,7 +19,8 @@ def _whole(name: str, default: int, low: int, high: int) -> int:
 bind = os.environ.get("WEB_BIND", "").strip() or "127.0.0.1:8000"
 worker_class = "gthread"
 workers = 1
-threads = _whole("WEB_THREADS", 8, 1, 256)
+# Many more than photos are worked on at once: who finds no place is refused by a thread that is free.
+threads = _whole("WEB_THREADS", 32, 1, 256)
 
 # Seconds without a sign of life before the worker is replaced; a large photo on a slow CPU takes some.
 timeout = _whole("WEB_TIMEOUT", 120, 10, 3600)

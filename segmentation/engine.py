@@ -113,6 +113,11 @@ class Engine:
         self._thread = threading.Thread(target=self._serve, name="engine", daemon=True)
         self._thread.start()
 
+    @property
+    def lost(self) -> bool:
+        """Is there no device any more?"""
+        return self._lost is not None
+
     def submit(self, picture: NDArray[np.uint8]) -> Future[Answer]:
         """Queues a picture (S×S×3 uint8, S the backend's size). A future that is cancelled in time is not computed.
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from django.http import HttpResponse
 from django.utils.http import content_disposition_header
+from prometheus_client import Histogram
 from rest_framework.response import Response
 
 if TYPE_CHECKING:
     from segmentation.predictor import Predictor
+
+STAGE_SECONDS = Histogram("stickersnap_stage_seconds", "Time that answers spend in a stage", ["stage"])
 
 
 def picture_response(data: bytes, media_type: str, filename: str = "") -> HttpResponse:
@@ -29,15 +32,28 @@ class Timing:
 
     def __init__(self) -> None:
         self.stages: dict[str, float] = {}
+        self._inner = [0.0]
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Adds the time spent inside, in milliseconds, to stage `name`."""
+        """Adds the time spent inside, in milliseconds, to stage `name`; a stage within counts for itself alone."""
         start = time.perf_counter()
+        self._inner.append(0.0)
         try:
             yield
         finally:
-            self.stages[name] = self.stages.get(name, 0.0) + (time.perf_counter() - start) * 1000
+            spent = (time.perf_counter() - start) * 1000
+            self._add(name, spent - self._inner.pop())
+            self._inner[-1] += spent
+
+    def add(self, stages: Mapping[str, float]) -> None:
+        """Adds milliseconds that were measured elsewhere, as a Cut's `timings`."""
+        for name, spent in stages.items():
+            self._add(name, spent)
+            self._inner[-1] += spent
+
+    def _add(self, name: str, spent: float) -> None:
+        self.stages[name] = self.stages.get(name, 0.0) + max(0.0, spent)
 
     def header(self) -> str:
         return ", ".join(f"{name};dur={ms:.1f}" for name, ms in self.stages.items())
@@ -47,4 +63,11 @@ def name_predictor(response: HttpResponse | Response, predictor: Predictor, timi
     """Says which weights on which device answered, and how long each stage took."""
     response["X-Weights"] = predictor.weights
     response["X-Device"] = predictor.device
+    say_times(response, timing)
+
+
+def say_times(response: HttpResponse | Response, timing: Timing) -> None:
+    """Says how long each stage took, to the client and to Prometheus."""
     response["Server-Timing"] = timing.header()
+    for name, spent in timing.stages.items():
+        STAGE_SECONDS.labels(name).observe(spent / 1000)

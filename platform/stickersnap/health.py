@@ -25,8 +25,13 @@ def readyz(request: HttpRequest) -> JsonResponse:
     except AnnotationError as error:
         return _unready(error.code, str(error))
     answer = {"status": "ok", "weights": predictor.weights, "network": predictor.network, "device": predictor.device}
-    if problem := serving.status().problem:
-        answer["problem"] = problem  # an older deployment answers: alive, but not what was deployed
+    status = serving.status()
+    if status.backend:
+        answer["backend"] = status.backend
+    if status.problem:
+        answer["problem"] = status.problem  # an older deployment answers: alive, but not what was deployed
+    if status.lost:
+        answer["lost"] = status.lost  # a GPU was lost: alive, but slower
     return JsonResponse(answer)
 
 

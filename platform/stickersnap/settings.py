@@ -5,6 +5,7 @@ from pathlib import Path
 import dj_database_url
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 
+from segmentation import backends
 from stickersnap import env
 from stickersnap.embedded import postgres
 from stickersnap.secret import secret_key
@@ -43,6 +44,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "stickersnap.api.admission.AdmissionMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -142,8 +144,19 @@ CONSENT = "stickersnap.accounts.selectors.consent_of"
 WEIGHTS_TRAINED_ON = "stickersnap.releases.selectors.weights_trained_on"
 
 DEVICE = env.choice("STICKERSNAP_DEVICE", "auto", ("auto", "cpu", "cuda"))
-# Fewer than the web process has threads (8): one stays free to refuse, and to say that the service is alive.
-PREDICTIONS_WAITING = env.integer("STICKERSNAP_PREDICTIONS_WAITING", 6, 1, 1000)
+BACKEND = env.choice("STICKERSNAP_BACKEND", "auto", ("auto", *backends.MODULES))
+REQUIRE_GPU = env.flag("REQUIRE_GPU")
+CORES = backends.usable_cores()
+NETWORK_THREADS = env.integer("STICKERSNAP_NETWORK_THREADS", CORES, 1, 1024)
+BATCH_LIMIT = env.integer("STICKERSNAP_BATCH_LIMIT", 64, 1, 1024)
+# At most half of the web process's threads work on photos: the others refuse, and say that the service is alive.
+WEB_THREADS = env.integer("WEB_THREADS", 32, 1, 256)
+PREDICTIONS_WAITING = env.integer(
+    "STICKERSNAP_PREDICTIONS_WAITING", max(1, min(max(6, 2 * CORES), WEB_THREADS // 2)), 0, 1000
+)
+# A photo keeps its place from decoding to the answer, so that none is decoded in vain.
+PHOTOS_AT_WORK = PREDICTIONS_WAITING + 1
+STICKERS_AT_WORK = max(4, 2 * CORES)
 UPLOADS_PER_MINUTE = env.integer("STICKERSNAP_UPLOADS_PER_MINUTE", 120, 1, 1_000_000)
 RETENTION_HOURS = env.integer("STICKERSNAP_RETENTION_HOURS", 24 * 7, 1, 24 * 3650)
 DVC_REMOTE = env.text("DVC_REMOTE", str(STATE / "dvc-remote"))

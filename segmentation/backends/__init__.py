@@ -87,12 +87,19 @@ def choose(
     """
     reasons = []
     for candidate in candidates(device, name, require_gpu):
-        module = import_module(f"segmentation.backends.{MODULES[candidate]}")
-        if reason := module.missing(weights_set):
-            reasons.append(reason)
-        else:
-            return cast(Backend, module.open_backend(weights_set, threads))
+        try:
+            return open_backend(candidate, weights_set, threads)
+        except DeviceError as error:
+            reasons.append(str(error))
     raise DeviceError(" ".join(reasons))
+
+
+def open_backend(name: str, weights_set: WeightsSet, threads: int | None = None) -> Backend:
+    """The backend of that name with these weights. DeviceError where it is not there or not for them."""
+    module = import_module(f"segmentation.backends.{MODULES[name]}")
+    if reason := module.missing(weights_set):
+        raise DeviceError(reason)
+    return cast(Backend, module.open_backend(weights_set, threads))
 
 
 def candidates(device: str, name: str | None, require_gpu: bool) -> Sequence[str]:
@@ -103,8 +110,10 @@ def candidates(device: str, name: str | None, require_gpu: bool) -> Sequence[str
         raise DeviceError(f"There is no backend {name!r}: choose one of {', '.join(MODULES)}.")
     wanted = "cuda" if require_gpu and device == "auto" else device
     runs_there = {"auto": tuple(MODULES), "cuda": ON_CUDA, "cpu": ON_CPU}[wanted]
-    if (require_gpu and wanted == "cpu") or (name and name not in runs_there):
-        raise DeviceError(f"The backend {name or 'cpu'} is not for {wanted}: choose another, or device auto.")
+    if require_gpu and wanted == "cpu":
+        raise DeviceError("A GPU is required, yet the device asked for is the CPU: take back one of the two.")
+    if name and name not in runs_there:
+        raise DeviceError(f"The backend {name} does not run on {wanted}: choose another, or device auto.")
     if name:
         return (name,)
     if wanted == "cuda":

@@ -4,10 +4,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import numpy as np
 from django.conf import settings
@@ -16,9 +14,20 @@ from numpy.typing import NDArray
 
 from annotations.exceptions import Busy
 from segmentation import weights as sets
+from segmentation.backends import (
+    Backend,
+    DeviceError,
+    DeviceLost,
+    OutOfMemory,
+    candidates,
+    choose,
+    open_backend,
+)
+from segmentation.engine import AnswerLate, Engine, QueueFull
 from segmentation.golden import GoldenError, self_test
-from segmentation.predictor import Cut, DeviceError, Predictor, TorchPredictor
+from segmentation.predictor import Cut, EnginePredictor, Predictor
 from segmentation.weights import WeightsError
+from stickersnap.api.metrics import EngineMetrics, serves
 from stickersnap.releases import services
 from stickersnap.releases.exceptions import NotReady
 from stickersnap.releases.models import Deployment
@@ -31,40 +40,31 @@ RETRY_SECONDS = 10.0  # until weights that could not be loaded are tried again
 
 @dataclass(frozen=True)
 class Status:
-    """What serves here; `problem` says why it is not the newest deployment, or nothing at all."""
+    """What serves here; `problem` says why it is not the newest deployment, or nothing at all.
+
+    `lost` says which device was lost while serving and what answers instead.
+    """
 
     weights: str | None
     network: str | None
     device: str | None
+    backend: str | None
     deployment: int | None
     problem: str
+    lost: str
 
 
-class BoundedPredictor:
-    """A predictor with one photo at work and so many waiting; whoever comes after that is told Busy at once."""
-
-    def __init__(self, predictor: Predictor, waiting: int) -> None:
-        self.weights = predictor.weights
-        self.network = predictor.network
-        self.device = predictor.device
-        self.card: dict[str, Any] = predictor.card
-        self._predictor = predictor
-        self._places = threading.BoundedSemaphore(waiting + 1)
-        self._turn = threading.Lock()
+class ServedPredictor(EnginePredictor):
+    """The predictor of a deployment; what its engine refuses is told as a request hears it."""
 
     def predict(self, rgb: NDArray[np.uint8]) -> Cut:
-        """The cut of a photo, H×W×3 uint8 sRGB. Raises Busy."""
-        with self._place(), self._turn:
-            return self._predictor.predict(rgb)
-
-    @contextmanager
-    def _place(self) -> Iterator[None]:
-        if not self._places.acquire(blocking=False):
-            raise Busy
+        """The cut of a photo, H×W×3 uint8 sRGB. Raises Busy, NotReady once the device is lost without another."""
         try:
-            yield
-        finally:
-            self._places.release()
+            return super().predict(rgb)
+        except (QueueFull, AnswerLate, OutOfMemory) as error:
+            raise Busy from error
+        except DeviceLost as error:
+            raise NotReady(str(error)) from error
 
 
 class Holder:
@@ -72,7 +72,7 @@ class Holder:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self.current: BoundedPredictor | None = None
+        self.current: ServedPredictor | None = None
         self.deployment: int | None = None
         self.problem = ""
         self._failed: tuple[int, float] | None = None
@@ -103,7 +103,7 @@ class Holder:
             log.error("%s Serving %s meanwhile.", self.problem, kept)
         else:
             self.deployment, self.problem, self._failed = deployment, "", None
-            log.info("Serving deployment %s, weights %s on %s.", deployment, sha256[:12], self.current.device)
+            log.info("Serving deployment %s, weights %s by %s.", deployment, sha256[:12], self.current.backend)
 
     def watch(self) -> None:
         """Starts the thread that looks for a newer deployment."""
@@ -129,11 +129,43 @@ class Holder:
             self._watcher.join()
 
 
-def _load(sha256: str) -> BoundedPredictor:
-    loaded = sets.load(services.weights_folder(sha256))
-    predictor = TorchPredictor(loaded, device=settings.DEVICE)
-    self_test(predictor)  # also warms up: four pictures go through the network
-    return BoundedPredictor(predictor, settings.PREDICTIONS_WAITING)
+def _load(sha256: str) -> ServedPredictor:
+    """A predictor that passed its golden pictures, on the best backend that does."""
+    weights = sets.inspect(services.weights_folder(sha256))
+    reasons = []
+    name = None if settings.BACKEND == "auto" else settings.BACKEND
+    for candidate in candidates(settings.DEVICE, name, settings.REQUIRE_GPU):
+        try:
+            backend = open_backend(candidate, weights, settings.NETWORK_THREADS)
+            return _tested(backend, weights)
+        except (DeviceError, GoldenError) as error:
+            reasons.append(f"{candidate}: {error}")
+            log.warning("Weights %s are not for %s: %s", sha256[:12], candidate, error)
+    raise DeviceError(" ".join(reasons))
+
+
+def _tested(backend: Backend, weights: sets.WeightsSet) -> ServedPredictor:
+    """Also warms up: four pictures go through the network."""
+    engine = Engine(
+        backend,
+        waiting=settings.PREDICTIONS_WAITING,
+        batch_limit=settings.BATCH_LIMIT,
+        fallback=partial(_on_cpu, weights) if backend.device != "cpu" and not settings.REQUIRE_GPU else None,
+        watcher=EngineMetrics(),
+    )
+    try:
+        predictor = ServedPredictor(engine, weights.sha256, weights.card)
+        self_test(predictor)
+    except BaseException:
+        engine.stop()
+        raise
+    serves(backend)
+    return predictor
+
+
+def _on_cpu(weights: sets.WeightsSet) -> Backend:
+    """What takes over when the GPU is lost."""
+    return choose(weights, "cpu", threads=settings.NETWORK_THREADS)
 
 
 _holder: Holder | None = None
@@ -158,6 +190,8 @@ def predictor_current() -> Predictor:
         own.watch()
     if own.current is None:
         raise NotReady(own.problem)
+    if own.current.engine.lost:
+        raise NotReady(own.current.engine.problem)
     return own.current
 
 
@@ -169,8 +203,10 @@ def status() -> Status:
         weights=served.weights if served else None,
         network=served.network if served else None,
         device=served.device if served else None,
+        backend=served.backend if served else None,
         deployment=own.deployment,
         problem=own.problem,
+        lost=served.engine.problem if served else "",
     )
 
 

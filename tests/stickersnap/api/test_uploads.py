@@ -8,6 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 
+from annotations import admission
 from annotations.models import Photo
 
 pytestmark = pytest.mark.django_db
@@ -101,18 +102,50 @@ def test_orientation_is_applied_before_the_mask_exists(client, cat):
     assert not picture.getexif()
 
 
-@pytest.mark.parametrize(("address", "field"), [("/api/v1/photos/", "image"), ("/", "data")])
-def test_past_the_bound_a_photo_is_refused_with_a_time_to_wait_and_nothing_is_kept(
-    client, monkeypatch, starter, as_png, cat, address, field
-):
-    from stickersnap.releases.serving import BoundedPredictor
+DOORS = [("/api/v1/photos/", "image"), ("/", "data")]
 
-    bounded = BoundedPredictor(starter, waiting=1)
-    monkeypatch.setattr("stickersnap.releases.serving.predictor_current", lambda: bounded)
-    send = {field: SimpleUploadedFile("cat.png", as_png(cat))}
-    with bounded._place(), bounded._place():
-        answer = client.post(address, send)
+
+@pytest.mark.parametrize(("address", "field"), DOORS)
+def test_past_the_bound_a_photo_is_refused_with_a_time_to_wait_and_nothing_is_kept(
+    client, settings, as_png, cat, address, field
+):
+    settings.PHOTOS_AT_WORK = 2
+    with admission.photos.place(), admission.photos.place():
+        answer = client.post(address, {field: SimpleUploadedFile("cat.png", as_png(cat))})
     assert (answer.status_code, answer.json()["code"]) == (503, "busy")
     assert int(answer["Retry-After"]) > 0
     assert not Photo.objects.exists()
     assert client.post(address, {field: SimpleUploadedFile("cat.png", as_png(cat))}).status_code in {200, 201}
+
+
+@pytest.mark.parametrize(("address", "field"), DOORS)
+def test_a_photo_that_finds_the_last_place_taken_meanwhile_is_refused_before_it_is_decoded(
+    client, settings, monkeypatch, address, field
+):
+    monkeypatch.setattr(admission.Places, "full", lambda places, asked=[]: bool(asked) or asked.append(1))
+    answer = client.post(address, {field: SimpleUploadedFile("page.png", b"<html>")})
+    assert (answer.status_code, answer.json()["code"]) == (503, "busy"), "else it would be told that this is no picture"
+
+
+def test_a_refusal_reads_what_is_still_sent_so_that_the_client_hears_it(client, settings, as_png, cat):
+    settings.PHOTOS_AT_WORK = 0
+    answer = client.post("/", {"data": SimpleUploadedFile("cat.png", as_png(cat))})
+    assert answer.status_code == 503
+    assert not answer.wsgi_request.read(1)
+
+
+def test_reading_goes_on_while_no_photo_is_let_in(client, settings):
+    settings.PHOTOS_AT_WORK = 0
+    assert client.get("/api/v1/photos/").status_code == 200
+    assert client.get("/healthz").status_code == 200
+
+
+def test_the_times_of_each_stage_are_told(client, as_png, cat):
+    kept = client.post("/api/v1/photos/", {"image": SimpleUploadedFile("cat.png", as_png(cat))})
+    cut = client.post("/", {"data": SimpleUploadedFile("cat.png", as_png(cat))})
+    for answer, last in ((kept, "store"), (cut, "encode")):
+        stages = dict(stage.split(";dur=") for stage in answer["Server-Timing"].split(", "))
+        assert {"decode", "network", last} <= stages.keys()
+        assert all(float(ms) >= 0 for ms in stages.values())
+    exposed = client.get("/metrics").content.decode()
+    assert 'stickersnap_stage_seconds_count{stage="network"}' in exposed

@@ -1,5 +1,6 @@
 """A process follows the newest deployment, and keeps what it has when that can't be served."""
 
+import gc
 import threading
 import time
 
@@ -7,11 +8,12 @@ import numpy as np
 import pytest
 
 from annotations.exceptions import Busy
+from segmentation import backends
 from segmentation import weights as sets
-from segmentation.predictor import Cut
+from segmentation.backends import DeviceLost
+from stickersnap.api import metrics
 from stickersnap.releases import services, serving
 from stickersnap.releases.exceptions import NotReady
-from stickersnap.releases.serving import BoundedPredictor
 
 PHOTO = np.full((40, 60, 3), 127, np.uint8)
 
@@ -87,33 +89,128 @@ def test_a_child_process_makes_its_own_holder(monkeypatch):
     assert serving.holder() is not parent
 
 
-class Slow:
-    weights, network, device, card = "a" * 64, "basnet-small", "cpu", {}
+@pytest.mark.django_db
+def test_the_old_engine_ends_with_its_last_request(finished_run):
+    services.starter_deploy()
+    under_way = serving.predictor_current()
+    engine = under_way.engine
+    services.promotion_decide(run=finished_run(), by="olga")
+    serving.holder().refresh()
+    assert serving.predictor_current().engine is not engine
+    assert under_way.predict(PHOTO).alpha.shape == (40, 60), "who began with the old weights is answered by them"
+    del under_way
+    gc.collect()
+    engine._thread.join(30)
+    assert not engine._thread.is_alive()
 
-    def __init__(self):
-        self.begun, self.go = threading.Semaphore(0), threading.Event()
 
-    def predict(self, rgb):
-        self.begun.release()
-        self.go.wait(30)
-        return Cut(np.zeros(rgb.shape[:2], np.uint8), 0.0, 0.0, False)
+@pytest.fixture
+def held(weights_deployed):
+    """The predictor that serves, with its device held: what is asked for waits until `release`."""
+    predictor = serving.predictor_current()
+    backend, release, begun = predictor.engine.backend, threading.Event(), threading.Semaphore(0)
+
+    class Held:
+        name, device, size, batch_limit = backend.name, backend.device, backend.size, backend.batch_limit
+
+        def run(self, batch):
+            begun.release()
+            assert release.wait(60)
+            return backend.run(batch)
+
+    predictor.engine.backend = Held()
+    yield predictor, begun, release
+    release.set()
 
 
-def test_more_than_the_bound_is_told_busy_at_once_and_the_others_are_served():
-    slow = Slow()
-    bounded = BoundedPredictor(slow, waiting=2)
+@pytest.fixture
+def weights_deployed(db):
+    return services.starter_deploy()
+
+
+def ask(predictor, count):
+    """That many requests in threads of their own: (threads, what they were answered)."""
     answers = []
-    threads = [threading.Thread(target=lambda: answers.append(bounded.predict(PHOTO))) for _ in range(3)]
+
+    def one():
+        try:
+            answers.append(predictor.predict(PHOTO))
+        except Busy as busy:
+            answers.append(busy)
+
+    threads = [threading.Thread(target=one) for _ in range(count)]
     for thread in threads:
         thread.start()
-    slow.begun.acquire(timeout=30)
+    return threads, answers
+
+
+def test_more_than_the_bound_is_told_busy_and_the_others_are_served(held, settings):
+    predictor, begun, release = held
+    bound = settings.PREDICTIONS_WAITING + 1
+    first, _ = ask(predictor, 1)
+    begun.acquire()
+    threads, answers = ask(predictor, bound + 3)
     deadline = time.monotonic() + 30
-    while bounded._places._value and time.monotonic() < deadline:
+    while len(answers) < 4 and time.monotonic() < deadline:
         time.sleep(0.01)
-    with pytest.raises(Busy):
-        bounded.predict(PHOTO)
-    slow.go.set()
-    for thread in threads:
+    assert [type(answer) for answer in answers] == [Busy] * 4
+    release.set()
+    for thread in (*first, *threads):
         thread.join()
-    assert len(answers) == 3
-    assert bounded.predict(PHOTO).alpha.shape == (40, 60)
+    assert len([answer for answer in answers if not isinstance(answer, Busy)]) == bound - 1
+
+
+def test_a_device_lost_without_another_is_not_ready(weights_deployed, client):
+    predictor = serving.predictor_current()
+
+    class Lost:
+        name, device, size, batch_limit = "torch-cuda", "cuda", predictor.engine.backend.size, 1
+
+        def run(self, batch):
+            raise DeviceLost("it fell off the bus")
+
+    predictor.engine.backend = Lost()
+    with pytest.raises(NotReady, match="fell off the bus"):
+        predictor.predict(PHOTO)
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert "fell off the bus" in answer.json()["detail"]
+
+
+def test_a_lost_gpu_is_replaced_by_the_cpu_for_all_to_see(weights_deployed, client):
+    predictor = serving.predictor_current()
+    cpu, before = predictor.engine.backend, lost_so_far()
+
+    class Lost:
+        name, device, size, batch_limit = "torch-cuda", "cuda", cpu.size, 4
+
+        def run(self, batch):
+            raise DeviceLost("it fell off the bus")
+
+    predictor.engine.backend, predictor.engine._fallback = Lost(), lambda: cpu
+    assert client.get("/readyz").json()["device"] == "cuda"
+    assert predictor.predict(PHOTO).alpha.shape == (40, 60)
+    ready = client.get("/readyz").json()
+    assert (ready["device"], ready["backend"]) == ("cpu", cpu.name)
+    assert "fell off the bus" in ready["lost"]
+    assert lost_so_far() == before + 1
+
+
+def lost_so_far():
+    return sum(s.value for m in metrics.FALLBACKS.collect() for s in m.samples if s.name.endswith("_total"))
+
+
+@pytest.mark.parametrize(("name", "value"), [("DEVICE", "cuda"), ("REQUIRE_GPU", True), ("BACKEND", "torch-cuda")])
+def test_a_gpu_that_is_asked_for_and_absent_serves_nothing(weights_deployed, settings, name, value):
+    if backends.gpu_driver():
+        pytest.skip("this machine has a GPU")
+    settings.DEVICE = "auto"
+    setattr(settings, name, value)
+    with pytest.raises(NotReady, match="CUDA"):
+        serving.predictor_current()
+
+
+def test_the_backend_can_be_insisted_on(weights_deployed, settings, client):
+    settings.BACKEND = "torch-cpu"
+    assert serving.predictor_current().backend == "torch-cpu"
+    assert client.get("/readyz").json()["backend"] == "torch-cpu"

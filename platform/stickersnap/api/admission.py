@@ -1,0 +1,52 @@
+"""Refuses a photo at the door, before a byte of it is read, while as many are worked on as may be."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+
+from annotations import admission
+from annotations.exceptions import Busy
+from stickersnap.api.metrics import REFUSALS
+
+DOORS = ("maker", "photos")
+LINGER_SECONDS = 5.0
+CHUNK = 1 << 16
+
+
+class AdmissionMiddleware:
+    """503 with Retry-After for a photo that would find no place. Views take the place itself: annotations.admission."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
+        door = request.resolver_match.view_name if request.resolver_match else ""
+        if request.method != "POST" or door not in DOORS or not admission.photos.full():
+            return None
+        REFUSALS.labels("door").inc()
+        return Refusal(request)
+
+
+class Refusal(JsonResponse):
+    """Answers at once, then reads what the client still sends: closed before, a connection would lose the answer."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        busy = Busy()
+        super().__init__({"code": busy.code, "detail": str(busy)}, status=busy.status)
+        self["Retry-After"] = str(busy.retry_after)
+        self._request = request
+
+    def close(self) -> None:
+        super().close()
+        until = time.monotonic() + LINGER_SECONDS
+        with suppress(UnreadablePostError):  # the client has gone
+            while time.monotonic() < until and self._request.read(CHUNK):
+                pass
