@@ -86,6 +86,7 @@ clean: ## Remove what was built (.venv and var, the service's own data, stay)
 .venv/installed-dev: .venv/installed
 	$(call heading,Installing what the tests need into .venv)
 	@$(PIP) --quiet --editable '.[web,model,train,dev]'
+	@$(PIP) --quiet --no-deps pysodmetrics # it asks for numpy below 2, which its code does not need
 	@touch $@
 
 $(FRONTEND)/node_modules/installed: $(FRONTEND)/package-lock.json | .venv/bin/python
