@@ -1,18 +1,25 @@
-import { onMounted, onUnmounted, shallowRef, type Ref } from "vue";
+import { onMounted, onUnmounted, ref, shallowRef, type Ref } from "vue";
+import type { Tint } from "../editor/compositing";
 import { Editor, type Begun } from "../editor/editor";
 import type { Plane, Point } from "../editor/kernels";
-import { Renderer, type ViewMode } from "../editor/renderer";
-import type { ToolName } from "../editor/settings";
-import { WorkerSolver } from "../editor/solver";
+import type { Sketch } from "../editor/outlining";
 import { DrawnPhoto } from "../editor/photo";
+import { Renderer, type ViewMode } from "../editor/renderer";
+import type { Settings } from "../editor/settings";
+import { WorkerSolver } from "../editor/solver";
+import type { Viewport } from "../editor/viewport";
 
+/** What buttons and options show. It changes only when one of its values does, never by moving the brush alone. */
 export interface EditorState {
-  kind: ToolName;
-  size: number;
+  settings: Settings;
   mode: ViewMode;
-  cursor: Point | null;
+  tint: Tint;
+  comparing: boolean;
   zoom: number;
   panning: boolean;
+  busy: boolean;
+  problem: string;
+  selected: boolean;
   canUndo: boolean;
   canRedo: boolean;
   changed: boolean;
@@ -20,19 +27,29 @@ export interface EditorState {
 
 function stateOf(editor: Editor): EditorState {
   return {
-    kind: editor.settings.tool,
-    size: editor.settings.size,
+    settings: editor.settings,
     mode: editor.mode,
-    cursor: editor.cursor,
+    tint: editor.tint,
+    comparing: editor.comparing,
     zoom: editor.view.scale,
     panning: editor.spaceHeld,
+    busy: editor.busy,
+    problem: editor.problem,
+    selected: editor.selection !== null,
     canUndo: editor.history.canUndo,
     canRedo: editor.history.canRedo,
     changed: editor.history.changed,
   };
 }
 
-/** Holds the engine for as long as the component lives; shows its state as one value and hands out its verbs. */
+/** What lies over the photo while one draws. */
+export interface Drawing {
+  view: Viewport;
+  sketch: Sketch | null;
+  selection: readonly Point[] | null;
+}
+
+/** Holds the engine for as long as the component lives; shows its state as values and hands out its verbs. */
 export function useEditor(
   canvas: Ref<HTMLCanvasElement | null>,
   image: HTMLImageElement,
@@ -41,11 +58,24 @@ export function useEditor(
 ) {
   const editor = shallowRef<Editor | null>(null);
   const state = shallowRef<EditorState | null>(null);
+  const cursor = shallowRef<Point | null>(null);
+  const drawing = shallowRef<Drawing | null>(null);
+  const revision = ref(0);
   let observer: ResizeObserver | undefined;
+
+  function update(engine: Editor): void {
+    const next = stateOf(engine);
+    if (!state.value || !same(state.value, next)) state.value = next;
+    cursor.value = engine.cursor;
+    revision.value = engine.revision;
+    const { view, sketch, selection } = engine;
+    const drawn = sketch || selection ? { view, sketch, selection } : null;
+    if (drawn || drawing.value) drawing.value = drawn;
+  }
 
   onMounted(() => {
     const element = canvas.value!;
-    const engine = new Editor(plane, new Renderer(element, image, plane), () => (state.value = stateOf(engine)), {
+    const engine = new Editor(plane, new Renderer(element, image, plane), () => update(engine), {
       photo: new DrawnPhoto(image, plane.width, plane.height),
       solver: new WorkerSolver(),
       ...begun,
@@ -62,5 +92,9 @@ export function useEditor(
     editor.value?.destroy();
   });
 
-  return { editor, state };
+  return { editor, state, cursor, drawing, revision };
+}
+
+function same(a: EditorState, b: EditorState): boolean {
+  return (Object.keys(a) as (keyof EditorState)[]).every((key) => a[key] === b[key]);
 }

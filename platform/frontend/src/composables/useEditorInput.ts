@@ -26,6 +26,7 @@ export function useEditorInput(
     id: event.pointerId,
     kind: event.pointerType,
     at: at(event),
+    breadth: Math.max(event.width, event.height),
     ...(event.pointerType === "pen" ? { pressure: event.pressure } : {}),
   });
 
@@ -66,7 +67,7 @@ export function useEditorInput(
     }
     if (target !== canvas.value && target !== document.body) return;
     if (ARROWS[event.key]) move(event);
-    else if (event.key === "Enter") editor.value?.dab();
+    else if (event.key === "Enter") event.shiftKey ? editor.value?.close() : editor.value?.dab();
     else if (event.key === " ") {
       if (!event.repeat) editor.value?.spaceDown();
     } else return;
@@ -105,5 +106,6 @@ export function useEditorInput(
     pointerup: (event: PointerEvent) => editor.value?.pointerUp(event.pointerId),
     pointercancel: (event: PointerEvent) => editor.value?.pointerCancel(event.pointerId),
     pointerleave: () => editor.value?.pointerLeave(),
+    dblclick: () => editor.value?.close(),
   };
 }

@@ -4,6 +4,15 @@ import type { Viewport } from "./viewport";
 
 export type Rgb = [number, number, number];
 
+/** What the cut-away part can be tinted with, by name. */
+export const TINTS = {
+  pink: [233, 30, 99],
+  green: [0, 150, 90],
+  blue: [30, 100, 240],
+  black: [0, 0, 0],
+} satisfies Record<string, Rgb>;
+export type Tint = keyof typeof TINTS;
+
 const REMOVED: Rgb = [233, 30, 99];
 const ADDED: Rgb = [0, 168, 107];
 
@@ -22,12 +31,18 @@ function lookup(start: number, end: number, offset: number, scale: number, size:
 }
 
 /** What is cut away gets a tint, and the mask's edge a light line. `view` and `rect` are in device pixels. */
-export function overlayPixels(plane: Plane, view: Viewport, rect: Rect, out: Uint32Array): void {
+export function overlayPixels(
+  plane: Plane,
+  view: Viewport,
+  rect: Rect,
+  out: Uint32Array,
+  colour: Rgb = TINTS.pink,
+): void {
   // One extra column and row before the rectangle, to see where the edge runs.
   const columns = lookup(rect.left - 1, rect.right, view.x, view.scale, plane.width);
   const rows = lookup(rect.top - 1, rect.bottom, view.y, view.scale, plane.height);
   const width = columns.length - 1;
-  const tint = Uint32Array.from({ length: 256 }, (_, alpha) => pack(REMOVED, Math.round((255 - alpha) * 0.52)));
+  const tint = Uint32Array.from({ length: 256 }, (_, alpha) => pack(colour, Math.round((255 - alpha) * 0.52)));
   const edge = pack([255, 255, 255], 235);
   for (let y = 1; y < rows.length; y++) {
     const row = rows[y] * plane.width;
@@ -42,6 +57,19 @@ export function overlayPixels(plane: Plane, view: Viewport, rect: Rect, out: Uin
       const left = columns[x - 1] < 0 ? alpha : plane.data[row + columns[x - 1]];
       const up = rows[y - 1] < 0 ? alpha : plane.data[above + columns[x]];
       out[target] = alpha >> 7 !== left >> 7 || alpha >> 7 !== up >> 7 ? edge : tint[alpha];
+    }
+  }
+}
+
+/** The mask alone: white is kept, black is cut away. */
+export function maskPixels(plane: Plane, view: Viewport, rect: Rect, out: Uint32Array): void {
+  const columns = lookup(rect.left, rect.right, view.x, view.scale, plane.width);
+  const rows = lookup(rect.top, rect.bottom, view.y, view.scale, plane.height);
+  for (let y = 0; y < rows.length; y++) {
+    for (let x = 0; x < columns.length; x++) {
+      const alpha = plane.data[rows[y] * plane.width + columns[x]];
+      const inside = rows[y] >= 0 && columns[x] >= 0;
+      out[y * columns.length + x] = inside ? pack([alpha, alpha, alpha], 255) : 0;
     }
   }
 }

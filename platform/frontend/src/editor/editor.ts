@@ -1,3 +1,4 @@
+import type { Tint } from "./compositing";
 import { Gestures, type Contact } from "./gestures";
 import { History } from "./history";
 import type { Plane, Point, Rect } from "./kernels";
@@ -11,6 +12,7 @@ import type { Screen, ViewMode } from "./renderer";
 import { changed, DEFAULTS, type Settings, type ToolName } from "./settings";
 import { boundsOf, fillPolygon } from "./shapes";
 import { DirectSolver, type Solver } from "./solver";
+import { Snapshot } from "./snapshot";
 import { Stopwatch } from "./stopwatch";
 import { Stroke, type StrokeNote } from "./stroke";
 import { fillTask, hairTask, refineTask, smartTask } from "./tasks";
@@ -26,6 +28,8 @@ export interface Begun {
   history?: History<StrokeNote>;
   /** Spent before. */
   seconds?: number;
+  /** The mask as it came, to compare with. */
+  before?: Snapshot;
   photo?: Photo;
   solver?: Solver;
 }
@@ -36,6 +40,11 @@ const FINGER = 12; // CSS pixels: how near to a point counts as on it
 export class Editor {
   settings: Settings = DEFAULTS;
   mode: ViewMode = "overlay";
+  tint: Tint = "pink";
+  /** True while the mask is shown as it was before. */
+  comparing = false;
+  /** Grows with every change of the mask. */
+  revision = 0;
   /** Where the brush is, in screen pixels; null while it is nowhere. */
   cursor: Point | null = null;
   spaceHeld = false;
@@ -47,6 +56,7 @@ export class Editor {
 
   readonly history: History<StrokeNote>;
   readonly photo: Photo;
+  private readonly before: Snapshot;
   private readonly watch: Stopwatch;
   private readonly work: Work;
   private readonly solver: Solver;
@@ -62,8 +72,9 @@ export class Editor {
     readonly plane: Plane,
     private readonly screen: Screen,
     private readonly onChange: () => void = () => {},
-    { history = new History<StrokeNote>(plane), seconds = 0, photo, solver = new DirectSolver() }: Begun = {},
+    { history = new History<StrokeNote>(plane), seconds = 0, before, photo, solver = new DirectSolver() }: Begun = {},
   ) {
+    this.before = before ?? new Snapshot(plane);
     this.history = history;
     this.photo = photo ?? new DrawnPhoto(new Image(), plane.width, plane.height);
     this.watch = new Stopwatch(undefined, undefined, seconds);
@@ -128,6 +139,7 @@ export class Editor {
   }
 
   painted(rect: Rect): void {
+    this.revision++;
     this.screen.invalidate(rect);
   }
 
@@ -152,7 +164,7 @@ export class Editor {
     const at = new Date().toISOString();
     this.plane.data.set(plane.data);
     this.history.commit({ tiles, note: { tool, at, ...more } });
-    this.screen.invalidate({ left: 0, top: 0, right: plane.width, bottom: plane.height });
+    this.painted({ left: 0, top: 0, right: plane.width, bottom: plane.height });
     this.act();
   }
 
@@ -178,6 +190,20 @@ export class Editor {
   setMode(mode: ViewMode): void {
     this.mode = mode;
     this.screen.setMode(mode);
+    this.act();
+  }
+
+  setTint(tint: Tint): void {
+    this.tint = tint;
+    this.screen.setTint(tint);
+    this.act();
+  }
+
+  /** Shows the mask as it was before, or as it is. */
+  compare(before: boolean): void {
+    if (this.comparing === before) return;
+    this.comparing = before;
+    this.screen.compare(before ? this.before.plane() : null);
     this.act();
   }
 
@@ -360,7 +386,7 @@ export class Editor {
       if (this.gestures.active || this.painting) return false; // painting has begun meanwhile
     }
     const rect = this.history[way]();
-    if (rect) this.screen.invalidate(rect);
+    if (rect) this.painted(rect);
     this.act();
     return rect !== null;
   }

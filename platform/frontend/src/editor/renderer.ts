@@ -1,14 +1,18 @@
-import { overlayPixels, stickerPixels } from "./compositing";
+import { maskPixels, overlayPixels, stickerPixels, TINTS, type Tint } from "./compositing";
 import { intersect, isEmpty, unite, type Plane, type Rect } from "./kernels";
 import { rectToScreen, type Size, type Viewport } from "./viewport";
 
-export type ViewMode = "overlay" | "sticker";
+/** The cut-away part tinted, the cut-out alone, or the mask in black and white. */
+export type ViewMode = "overlay" | "sticker" | "mask";
 
 /** What the editor needs of a screen. */
 export interface Screen {
   resize(size: Size): void;
   setView(view: Viewport): void;
   setMode(mode: ViewMode): void;
+  setTint(tint: Tint): void;
+  /** Shows another mask in place of the one being edited; null shows that one again. */
+  compare(plane: Plane | null): void;
   /** Marks a part of the photo as changed. */
   invalidate(rect: Rect): void;
   destroy(): void;
@@ -25,6 +29,8 @@ export class Renderer implements Screen {
   private readonly ratio = Math.min(window.devicePixelRatio || 1, 2);
   private view: Viewport = { scale: 1, x: 0, y: 0 };
   private mode: ViewMode = "overlay";
+  private tint: Tint = "pink";
+  private other: Plane | null = null;
   private moved = true;
   private dirty: Rect | null = null;
   private frame = 0;
@@ -54,6 +60,16 @@ export class Renderer implements Screen {
 
   setMode(mode: ViewMode): void {
     this.mode = mode;
+    this.redraw();
+  }
+
+  setTint(tint: Tint): void {
+    this.tint = tint;
+    this.redraw();
+  }
+
+  compare(plane: Plane | null): void {
+    this.other = plane;
     this.redraw();
   }
 
@@ -114,8 +130,7 @@ export class Renderer implements Screen {
     const width = rect.right - rect.left;
     const height = rect.bottom - rect.top;
     const pixels = new ImageData(width, height);
-    const paint = this.mode === "overlay" ? overlayPixels : stickerPixels;
-    paint(this.plane, this.view, rect, new Uint32Array(pixels.data.buffer));
+    this.paint(rect, new Uint32Array(pixels.data.buffer));
     this.maskLayer.getContext("2d")!.putImageData(pixels, rect.left, rect.top);
 
     const context = this.context;
@@ -130,5 +145,11 @@ export class Renderer implements Screen {
     if (this.mode === "sticker") context.globalCompositeOperation = "destination-in";
     copy(this.maskLayer);
     context.restore();
+  }
+  private paint(rect: Rect, out: Uint32Array): void {
+    const plane = this.other ?? this.plane;
+    if (this.mode === "overlay") overlayPixels(plane, this.view, rect, out, TINTS[this.tint]);
+    else if (this.mode === "mask") maskPixels(plane, this.view, rect, out);
+    else stickerPixels(plane, this.view, rect, out);
   }
 }

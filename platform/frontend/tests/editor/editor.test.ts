@@ -7,7 +7,15 @@ import { Stopwatch } from "../../src/editor/stopwatch";
 import { fit, keepInSight, toPhoto, toScreen, zoomAt } from "../../src/editor/viewport";
 import { differencePixels, overlayPixels, stickerPixels } from "../../src/editor/compositing";
 
-const screen = { resize: vi.fn(), setView: vi.fn(), setMode: vi.fn(), invalidate: vi.fn(), destroy: vi.fn() };
+const screen = {
+  resize: vi.fn(),
+  setView: vi.fn(),
+  setMode: vi.fn(),
+  invalidate: vi.fn(),
+  destroy: vi.fn(),
+  setTint: vi.fn(),
+  compare: vi.fn(),
+};
 const mouse = (x: number, y: number) => ({ id: 1, kind: "mouse", at: { x, y } });
 
 describe("editor", () => {
@@ -155,7 +163,8 @@ describe("keys", () => {
     expect(key("z", { ctrlKey: true })).toBe("undo");
     expect(key("Z", { metaKey: true, shiftKey: true })).toBe("redo");
     expect(key("?", { shiftKey: true })).toBe("help");
-    expect(key("s")).toBeNull();
+    expect(key("s")).toBe("smart");
+    expect(key("q")).toBeNull();
     expect(key("s", { ctrlKey: true })).toBe("save");
     expect(key("b", { altKey: true })).toBeNull();
   });

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { Gestures, type Contact } from "../../src/editor/gestures";
+import { Gestures, PALM, type Contact } from "../../src/editor/gestures";
 import { History } from "../../src/editor/history";
 import { createPlane, type Plane, type Rect } from "../../src/editor/kernels";
 import { BrushTool } from "../../src/editor/painting";
@@ -166,6 +166,44 @@ describe("gestures", () => {
     gestures.move({ id: 1, kind: "pen", at: { x: 40, y: 20 } });
     gestures.up(1);
     expect(target.history.notes).toHaveLength(1);
+  });
+
+  it("once a pen was seen, a finger moves the photo and paints nothing", () => {
+    gestures.down({ id: 1, kind: "pen", at: { x: 20, y: 20 } }, false);
+    gestures.up(1);
+    gestures.down(touch(2, 20, 20), false);
+    gestures.move(touch(2, 50, 30));
+    gestures.up(2);
+    expect(target.history.notes).toHaveLength(1);
+    expect(target.view).toMatchObject({ x: 30, y: 10 });
+  });
+
+  it("a pen that only hovers counts as seen", () => {
+    gestures.move({ id: 1, kind: "pen", at: { x: 20, y: 20 } });
+    gestures.down(touch(2, 20, 20), false);
+    gestures.up(2);
+    expect(target.history.notes).toHaveLength(0);
+  });
+
+  it("what a hand began before its pen came down is taken back", () => {
+    gestures.down(touch(1, 90, 90), false);
+    gestures.move(touch(1, 120, 90));
+    gestures.down({ id: 2, kind: "pen", at: { x: 20, y: 20 } }, false);
+    gestures.up(2);
+    gestures.up(1);
+    expect(target.history.notes).toHaveLength(1);
+    expect(target.at(110, 90)).toBe(0);
+    expect(target.at(20, 20)).toBe(255);
+  });
+
+  it("what is as broad as a palm never paints, and takes back what it began when it spreads", () => {
+    gestures.down({ ...touch(1, 20, 20), breadth: PALM }, false);
+    gestures.up(1);
+    gestures.down({ ...touch(2, 20, 20), breadth: 20 }, false);
+    gestures.move({ ...touch(2, 40, 20), breadth: PALM + 10 });
+    gestures.up(2);
+    expect(target.history.notes).toHaveLength(0);
+    expect(target.plane.data.every((value) => value === 0)).toBe(true);
   });
 
   it("a pointer the browser takes away leaves no trace", () => {
