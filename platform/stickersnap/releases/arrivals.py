@@ -1,16 +1,21 @@
 """How weights come in: pulled from where they are published, or imported from a file or folder. Nothing is deployed."""
 
+import logging
 import tempfile
 from pathlib import Path
 
 from django.conf import settings
 from django.db.models import QuerySet
 
-from segmentation import convert, download, published
+from segmentation import convert, download, forms, published
 from segmentation import weights as sets
+from segmentation.backends import DeviceError
+from segmentation.export_onnx import ExportError
 from segmentation.published import MB, Published
 from stickersnap.releases import services
 from stickersnap.releases.models import Weights
+
+log = logging.getLogger(__name__)
 
 
 def store() -> Path:
@@ -71,7 +76,17 @@ def weights_import(*, path: Path, name: str = "", table: tuple[Published, ...] =
     with tempfile.TemporaryDirectory(dir=store(), prefix=".arriving-") as aside:
         facts = {"name": name} if name else {}
         found = convert.convert(path, Path(aside) / "set", facts, table)
+        if found.format == "safetensors":
+            _forms_make(found.folder)
         return services.weights_register(folder=found.folder)
+
+
+def _forms_make(folder: Path) -> None:
+    """The forms that serve without torch; weights without them serve, too."""
+    try:
+        forms.make(folder)
+    except (forms.FormError, ExportError, DeviceError) as error:
+        log.warning("These weights will be served by torch: %s", error)
 
 
 def weights_find(name: str) -> Weights:
