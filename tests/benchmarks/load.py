@@ -1,6 +1,7 @@
 """An open-loop load generator: a visit begins when it is due, answered or not as the earlier ones may be.
 
-`python load.py < plan.json > answers.json`. A plan: `url`, `road` (see ROADS), `photos` (files), and either `rate`
+`python load.py < plan.json > answers.json`. A plan: `url`, `road` ("call": one POST to `path` with the photo as form
+`field`, answered by a picture with `magic` in its head; or "page"), `photos` (files), and either `rate`
 (visits a second) or `crowd` (so many visitors, each coming back at once: only to find what the server can do), for
 `seconds` or for `visits`. Latency is counted from when a visit was due, so a server that stalls is charged for
 everyone it kept waiting (no coordinated omission).
@@ -11,7 +12,7 @@ import itertools
 import json
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,6 @@ class Answer:
     stages: dict[str, float]
 
 
-Road = Callable[[aiohttp.ClientSession, str, bytes, dict[str, str]], Awaitable[Answer | tuple[int, bool, str]]]
-
-
 def multipart(field: str, photo: bytes, fields: dict[str, str]) -> tuple[bytes, dict[str, str]]:
     """A form with one file, and the headers that go with it."""
     edge = "bench-7d1f0a"
@@ -48,24 +46,18 @@ def multipart(field: str, photo: bytes, fields: dict[str, str]) -> tuple[bytes, 
     return b"".join(parts), {"Content-Type": f"multipart/form-data; boundary={edge}"}
 
 
-async def post(
-    session: aiohttp.ClientSession, url: str, field: str, photo: bytes, fields: dict[str, str], magic: bytes
-) -> tuple[int, bool, str]:
-    """Status, whether the answer is a picture of the right format, and its Server-Timing."""
-    body, headers = multipart(field, photo, fields)
-    async with session.post(url, data=body, headers=headers) as answer:
+async def call(session: aiohttp.ClientSession, plan: dict[str, Any], photo: bytes) -> tuple[int, bool, str]:
+    """One call, photo in, picture out: its status, whether it has the right format, and its Server-Timing."""
+    body, headers = multipart(plan["field"], photo, plan.get("fields", {}))
+    async with session.post(plan["url"] + plan["path"], data=body, headers=headers) as answer:
         data = await answer.read()
-        return answer.status, magic in data[:16], answer.headers.get("Server-Timing", "")
+        return answer.status, plan["magic"].encode() in data[:16], answer.headers.get("Server-Timing", "")
 
 
-async def once(session: aiohttp.ClientSession, url: str, photo: bytes, fields: dict[str, str]) -> tuple[int, bool, str]:
-    """StickerSnap's one call: photo in, 512×512 WebP sticker out."""
-    return await post(session, f"{url}/?target=whatsapp", "data", photo, fields, b"WEBP")
-
-
-async def page(session: aiohttp.ClientSession, url: str, photo: bytes, fields: dict[str, str]) -> tuple[int, bool, str]:
-    """What the page does: upload the photo, which is kept, make its sticker, fetch the file."""
-    body, headers = multipart("image", photo, fields)
+async def page(session: aiohttp.ClientSession, plan: dict[str, Any], photo: bytes) -> tuple[int, bool, str]:
+    """What StickerSnap's page does: upload the photo, which is kept, make its sticker, fetch the file."""
+    url = plan["url"]
+    body, headers = multipart("image", photo, {})
     async with session.post(f"{url}/api/v1/photos/", data=body, headers=headers) as answer:
         said, timing = await answer.json(), answer.headers.get("Server-Timing", "")
         if answer.status != 201:
@@ -79,21 +71,7 @@ async def page(session: aiohttp.ClientSession, url: str, photo: bytes, fields: d
         return answer.status, b"WEBP" in (await answer.read())[:16], timing
 
 
-async def plain(
-    session: aiohttp.ClientSession, url: str, photo: bytes, fields: dict[str, str]
-) -> tuple[int, bool, str]:
-    """The pipeline of 2020: photo in, cut-out PNG out."""
-    return await post(session, f"{url}/", "data", photo, fields, b"PNG")
-
-
-async def rembg(
-    session: aiohttp.ClientSession, url: str, photo: bytes, fields: dict[str, str]
-) -> tuple[int, bool, str]:
-    """rembg's server: photo in, cut-out PNG at the photo's size out."""
-    return await post(session, f"{url}/api/remove", "file", photo, fields, b"PNG")
-
-
-ROADS = {"once": once, "page": page, "plain": plain, "rembg": rembg}
+ROADS = {"call": call, "page": page}
 
 
 def stages(header: str) -> dict[str, float]:
@@ -111,8 +89,7 @@ class Run:
 
     def __init__(self, plan: dict[str, Any]) -> None:
         self.plan = plan
-        self.url, self.road = plan["url"], ROADS[plan["road"]]
-        self.fields = plan.get("fields", {})
+        self.road = ROADS[plan["road"]]
         self.photos = itertools.cycle([Path(photo).read_bytes() for photo in plan["photos"]])
         self.answers: list[Answer] = []
 
@@ -146,7 +123,7 @@ class Run:
 
     async def _visit(self, due: float) -> None:
         try:
-            status, right, timing = await self.road(self.session, self.url, next(self.photos), self.fields)
+            status, right, timing = await self.road(self.session, self.plan, next(self.photos))
         except (aiohttp.ClientError, TimeoutError, OSError):
             status, right, timing = 0, False, ""
         self.answers.append(Answer(due, self._now(), status, right and status < 300, stages(timing)))

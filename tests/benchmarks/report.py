@@ -63,7 +63,7 @@ def page(notes: dict[str, Any]) -> list[str]:
         "",
         "## A 12-megapixel JPEG",
         "",
-        "`once` is `POST /?target=whatsapp`; `page` is what the page does: upload (kept in PostgreSQL), sticker, file.",
+        "`call` is `POST /?target=whatsapp`; `page` is what the page does: upload (kept in PostgreSQL), sticker, file.",
         "`turned` has the orientation of a phone held upright.",
         "",
         *table(

@@ -1,6 +1,8 @@
 """The three servers that are measured, started as a person starts them, and what they take of the machine."""
 
 import contextlib
+import dataclasses
+import json
 import os
 import signal
 import socket
@@ -8,9 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import psutil
 import requests
@@ -19,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 REMBG = ROOT / ".venv-rembg" / "bin" / "rembg"
 START_SECONDS = 300.0
+UNAVAILABLE = 503
 INHERITED = ("DATABASE_URL", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -26,16 +30,24 @@ INHERITED = ("DATABASE_URL", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM
 class Server:
     """A running server.
 
-    `road` and `fields` are the load generator's; `process` is what was started, `web` names the processes whose
-    memory counts as the server's own.
+    `path`, `field`, `fields` and `magic` are how it is called and told (see load.py); `process` is what was started,
+    `state` StickerSnap's own folder.
     """
 
     name: str
     url: str
-    road: str
+    path: str
+    field: str
+    magic: str
     process: subprocess.Popen[bytes]
-    fields: dict[str, str] = field(default_factory=dict)
-    began: float = field(default_factory=time.perf_counter)
+    fields: dict[str, str] = dataclasses.field(default_factory=dict)
+    state: Path | None = None
+    began: float = dataclasses.field(default_factory=time.perf_counter)
+
+    def call(self) -> dict[str, Any]:
+        """What the load generator must know."""
+        names = ("url", "path", "field", "magic", "fields")
+        return {"road": "call", **{name: getattr(self, name) for name in names}}
 
     def processes(self) -> list[psutil.Process]:
         """The started process and all below it."""
@@ -44,7 +56,7 @@ class Server:
 
     def web(self) -> list[psutil.Process]:
         """Those that answer requests."""
-        found = [p for p in self.processes() if self.road != "once" or "gunicorn" in " ".join(_command(p))]
+        found = [p for p in self.processes() if self.state is None or "gunicorn" in " ".join(_command(p))]
         return found or self.processes()
 
     def memory(self) -> float:
@@ -68,10 +80,9 @@ class Server:
         return parts
 
     def _database(self) -> list[psutil.Process]:
-        file = Path(str(self.fields.get("state", ""))) / "postgres" / "postmaster.pid"
-        if self.road != "once" or not file.is_file():
+        if self.state is None:
             return []
-        root = psutil.Process(int(file.read_text().split()[0]))
+        root = psutil.Process(int((self.state / "postgres" / "postmaster.pid").read_text().split()[0]))
         return [root, *root.children(recursive=True)]
 
 
@@ -98,7 +109,8 @@ def stickersnap(state: Path, **settings: str) -> Iterator[Server]:
     command = [sys.executable, "manage.py", "up", "--port", str(port)]
     environment = {"STICKERSNAP_STATE": str(state), "STICKERSNAP_UPLOADS_PER_MINUTE": "1000000", **settings}
     with started(command, environment, state / "terminal.txt") as process:
-        yield Server("StickerSnap", f"http://127.0.0.1:{port}", "once", process, {"state": str(state)})
+        url = f"http://127.0.0.1:{port}"
+        yield Server("StickerSnap", url, "/?target=whatsapp", "data", "WEBP", process, state=state)
 
 
 @contextlib.contextmanager
@@ -108,7 +120,7 @@ def plain(folder: Path, weights: Path) -> Iterator[Server]:
     command = [sys.executable, "-m", "gunicorn", "plain_pipeline:make()", "--chdir", str(HERE), "--timeout", "300"]
     environment = {"PLAIN_NETWORK": "basnet-small", "PLAIN_WEIGHTS": str(weights), "PYTHONPATH": str(ROOT)}
     with started([*command, "--bind", f"127.0.0.1:{port}"], environment, folder / "plain.txt") as process:
-        yield Server("2020 pipeline", f"http://127.0.0.1:{port}", "plain", process)
+        yield Server("2020 pipeline", f"http://127.0.0.1:{port}", "/", "data", "PNG", process)
 
 
 @contextlib.contextmanager
@@ -117,9 +129,9 @@ def rembg(folder: Path, graph: Path) -> Iterator[Server]:
     port = free_port()
     command = [str(REMBG), "s", "--no-ui", "--host", "127.0.0.1", "--port", str(port), "--log_level", "warning"]
     environment = {"U2NET_HOME": str(graph.parent), "BROWSER": "true"}
-    fields = {"model": "u2net_custom", "extras": f'{{"model_path": "{graph}"}}'}
+    path = "/api/remove?" + urlencode({"extras": json.dumps({"model_path": str(graph)})})
     with started(command, environment, folder / "rembg.txt") as process:
-        yield Server("rembg", f"http://127.0.0.1:{port}", "rembg", process, fields)
+        yield Server("rembg", f"http://127.0.0.1:{port}", path, "file", "PNG", process, {"model": "u2net_custom"})
 
 
 @contextlib.contextmanager
@@ -143,19 +155,17 @@ def started(command: list[str], settings: dict[str, str], terminal: Path) -> Ite
 
 def first_answer(server: Server, photo: Path) -> float:
     """Seconds from the start of the process to the first right sticker."""
-    fields: dict[str, Any] = {k: v for k, v in server.fields.items() if k != "state"}
-    address = {"once": "/?target=whatsapp", "plain": "/", "rembg": "/api/remove"}[server.road]
-    name = "file" if server.road == "rembg" else "data"
-    magic = b"WEBP" if server.road == "once" else b"PNG"
-    while time.perf_counter() - server.began < START_SECONDS:
-        with contextlib.suppress(requests.RequestException), photo.open("rb") as file:
-            answer = requests.post(server.url + address, files={name: file}, data=fields, timeout=60)
-            if answer.ok and magic in answer.content[:16]:
+    said = ""
+    while time.perf_counter() - server.began < START_SECONDS and server.process.poll() is None:
+        with contextlib.suppress(requests.ConnectionError), photo.open("rb") as file:
+            files = {server.field: file}
+            answer = requests.post(server.url + server.path, files=files, data=server.fields, timeout=60)
+            said = f"{answer.status_code} {answer.text[:300]}"
+            if answer.ok and server.magic.encode() in answer.content[:16]:
                 return time.perf_counter() - server.began
-        if server.process.poll() is not None:
-            break
+            assert answer.status_code == UNAVAILABLE, f"{server.name} answers {said}"
         time.sleep(0.05)
-    raise AssertionError(f"{server.name} gave no right answer: see the files in its folder.")
+    raise AssertionError(f"{server.name} gave no right answer, at last {said or 'none'}: see the files in its folder.")
 
 
 def free_port() -> int:

@@ -79,7 +79,8 @@ def slow(tmp_path: Path):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(b"photo")
-    yield {"url": f"http://127.0.0.1:{server.server_port}", "road": "plain", "photos": [str(photo)]}
+    where = {"url": f"http://127.0.0.1:{server.server_port}", "road": "call", "path": "/", "field": "data"}
+    yield {**where, "magic": "PNG", "photos": [str(photo)]}
     server.shutdown()
     server.server_close()
 
