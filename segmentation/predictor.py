@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentation.backends import Backend, DeviceError
+from segmentation.backends import Backend, DeviceError, choose
 from segmentation.engine import Engine
 from segmentation.transforms import alpha_at, resize
 from segmentation.uncertainty import subject_score, uncertainty
 
 if TYPE_CHECKING:
-    from segmentation.weights import LoadedWeights
+    from segmentation.weights import LoadedWeights, WeightsSet
 
 SUBJECT_THRESHOLD = 0.5
 
@@ -157,3 +159,25 @@ class TorchPredictor(BackendPredictor):
             from segmentation.backends.torch_cpu import TorchCpu
 
             super().__init__(TorchCpu(loaded.network, size), loaded.sha256, loaded.card)
+
+
+def open_predictor(where: str | Path, store: Path | None = None, device: str = "auto") -> Predictor:
+    """A predictor on the quickest backend, of a set of weights (see weights.find) or of one file of weights alone.
+
+    Raises weights.WeightsError, DeviceError.
+    """
+    from segmentation import weights
+
+    path = weights.find(where, store)
+    if path.suffix == ".pth":
+        return TorchPredictor(weights.load(path), device)
+    if path.is_dir() or (path.parent / weights.CARD).exists():
+        return chosen(weights.inspect(path), device)
+    from segmentation.convert import convert
+
+    with tempfile.TemporaryDirectory() as aside:
+        return chosen(convert(path, Path(aside)), device)
+
+
+def chosen(found: WeightsSet, device: str) -> BackendPredictor:
+    return BackendPredictor(choose(found, device), found.sha256, found.card)
