@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from segmentation import networks
 from segmentation.golden import golden_answers
+from segmentation.uncertainty import subject_fault
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -60,6 +61,11 @@ class WeightsSet:
     def size(self) -> int:
         """The side of the network's input."""
         return int(self.card.get("size", 256))
+
+    @property
+    def forms(self) -> dict[str, Any]:
+        """What the card says of the set's other forms, by name."""
+        return dict(self.card.get("forms", {}))
 
     def form(self, name: str) -> Path | None:
         """The file of another form ("onnx", "int8"), its digest checked; None where the card names none.
@@ -221,7 +227,7 @@ def card_fault(card: Any) -> str:
     forms = card.get("forms", {})
     if not isinstance(forms, dict) or not all(is_form(form) for form in forms.values()):
         return "names forms without their file and sha256"
-    return ""
+    return subject_fault(card)
 
 
 def is_form(entry: Any) -> bool:
@@ -288,7 +294,8 @@ def read_pth(path: Path) -> dict[str, Tensor]:
 def save(folder: Path, network: nn.Module, card: dict[str, Any], half: bool = False) -> str:
     """Writes weights.safetensors and card.json, each aside, synced and renamed; answers the sha256.
 
-    The card must name its "network"; sha256 and the golden answers are added here. `half` stores 16-bit floats.
+    The card must name its "network"; sha256 and the golden answers are added here, forms of the weights it came from
+    left out. `half` stores 16-bit floats.
     """
     import torch
     from safetensors.torch import save as to_bytes
@@ -303,7 +310,7 @@ def save(folder: Path, network: nn.Module, card: dict[str, Any], half: bool = Fa
         raise WeightsError(f"{spoilt[0]} is not finite: these weights are spoilt and were not saved.")
     data = to_bytes(state)
     sha256 = hashlib.sha256(data).hexdigest()
-    card = {**card, "sha256": sha256}
+    card = {key: value for key, value in card.items() if key != "forms"} | {"sha256": sha256}
     copy = filled(str(card["network"]), state)
     card["golden"] = golden_answers(TorchPredictor(LoadedWeights(copy, sha256, card, folder), "cpu"))
     folder.mkdir(parents=True, exist_ok=True)

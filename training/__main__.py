@@ -22,8 +22,9 @@ from segmentation.weights import WeightsError, inspect, load
 from training.config import Config, ConfigError, FineTuneConfig, StarterConfig
 from training.dataset import DataError
 from training.errors import TrainingError
-from training.evaluate import figures_of, read_any
+from training.evaluate import read_any
 from training.events import emit
+from training.judge import judge
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -55,12 +56,14 @@ def parser() -> argparse.ArgumentParser:
     starter.add_argument("--resume", action="store_true")
     settings(starter, StarterConfig())
 
-    judge = commands.add_parser("evaluate", help="figures of a set of weights")
-    judge.add_argument("--weights", required=True, help="folder, .pth file or 'starter'")
-    judge.add_argument("--data", type=Path, required=True, help="dataset folder (its held-out part) or images/ masks/")
-    judge.add_argument("--device", choices=DEVICES, default="auto")
-    judge.add_argument("--backend", choices=BACKENDS, help="what runs them; torch in float32 where nothing is said")
-    judge.add_argument("--graph", type=Path, help="judge this form (segmentation.export_onnx) of the weights")
+    figures = commands.add_parser("evaluate", help="figures of a set of weights")
+    figures.add_argument("--weights", required=True, help="folder, .pth file or 'starter'")
+    figures.add_argument(
+        "--data", type=Path, required=True, help="dataset folder (its held-out part) or images/ masks/"
+    )
+    figures.add_argument("--device", choices=DEVICES, default="auto")
+    figures.add_argument("--backend", choices=BACKENDS, help="what runs them; torch in float32 where nothing is said")
+    figures.add_argument("--graph", type=Path, help="judge this form (segmentation.export_onnx) of the weights")
     return top
 
 
@@ -126,7 +129,7 @@ def evaluate(args: argparse.Namespace) -> None:
     pairs = list(read_any(args.data))
     if not pairs:
         raise DataError(f"{args.data} has no held-out pictures: there is nothing to judge by.")
-    print(json.dumps({"weights": predictor.weights, "images": len(pairs), **figures_of(predictor, pairs)}))
+    print(json.dumps({"weights": predictor.weights, "images": len(pairs), **judge(predictor, pairs)}))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -25,6 +25,7 @@ from training.encoder import load_pretrained
 from training.errors import TrainingError
 from training.evaluate import figures_of
 from training.events import emit
+from training.judge import judge
 from training.losses import deep_supervision
 from training.sampler import Prefetch, Sampler
 from training.schedule import rate_factor
@@ -146,7 +147,6 @@ def conclude(starter: Starter, validation: Sequence[Pair], evaluation: Path | No
     card: dict[str, Any] = {
         **base,
         **calibrate(predictor, validation),
-        "figures": {"validation": {"pictures": len(validation), **figures_of(predictor, validation)}},
         **starter_card.PROVENANCE,
         "run": {
             "steps": starter.step,
@@ -155,9 +155,12 @@ def conclude(starter: Starter, validation: Sequence[Pair], evaluation: Path | No
             "config": starter.config.as_dict(),
         },
     }
+    weights.save(folder, network, card, half=True)
+    predictor = TorchPredictor(weights.load(folder), "cpu")  # now with its calibrated score
+    card["figures"] = {"validation": {"pictures": len(validation), **judge(predictor, validation)}}
     if evaluation:
         pairs = list(plain_folder(evaluation, longer_side=None))
-        card["figures"][evaluation.name] = {"pictures": len(pairs), **figures_of(predictor, pairs)}
+        card["figures"][evaluation.name] = {"pictures": len(pairs), **judge(predictor, pairs)}
     weights.save(folder, network, card, half=True)
     return weights.read_card(folder)
 

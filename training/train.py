@@ -205,6 +205,7 @@ def new_card(base: weights.LoadedWeights, task: Task, config: FineTuneConfig, ru
         "network": task.network,
         "size": config.size,
         "subject_threshold": base.card.get("subject_threshold", 0.5),
+        "subject": inherited(base.card),
         "base": base.sha256,
         "dataset": {"number": version.number, "digest": version.digest, "samples": version.samples},
         "config": config.as_dict(),
@@ -213,6 +214,12 @@ def new_card(base: weights.LoadedWeights, task: Task, config: FineTuneConfig, ru
         "data": [*base.card.get("data", []), f"corrections, dataset version {version.number}"],
         "licences": base.card.get("licences", []),
     }
+
+
+def inherited(card: Mapping[str, Any]) -> dict[str, Any]:
+    """The base's calibrated score, without figures that were measured on the base alone."""
+    subject = card.get("subject") or {}
+    return {key: subject[key] for key in ("coefficients", "intercept") if key in subject}
 
 
 def read_data(task: Task, config: FineTuneConfig) -> tuple[list[Pair], list[Pair], list[Pair]]:

@@ -160,3 +160,21 @@ def test_weights_are_inspected_without_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "safetensors", "basnet-small", "256"]
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        [1.0],
+        {"coefficients": [1.0], "intercept": 0.0},
+        {"coefficients": [1.0, 2.0, 3.0, 4.0]},
+        {"coefficients": [1.0, 2.0, 3.0, "4"], "intercept": 0.0},
+        {"coefficients": "none", "intercept": 0.0},
+        {"coefficients": [1.0, 2.0, 3.0, float("nan")], "intercept": 0.0},
+    ],
+)
+def test_a_card_whose_subject_score_can_not_be_computed_is_refused(subject: object) -> None:
+    card = {**weights.load("starter").card, "subject": subject}
+    assert "subject" in weights.card_fault(card)
+    usable = {"coefficients": [1, 2.0, 3.0, 4.0], "intercept": -1.5}
+    assert weights.card_fault({**card, "subject": usable}) == ""

@@ -8,7 +8,7 @@ import torch
 from segmentation import golden, weights
 from segmentation.basnet_small import BASNetSmall
 from segmentation.predictor import TorchPredictor
-from training import calibrate, encoder
+from training import encoder
 from training.__main__ import main
 
 
@@ -92,23 +92,3 @@ def test_a_missing_encoder_is_a_clear_error(plain: Path, tmp_path: Path, capsys:
     arguments = ["starter", "--data", str(plain), "--out", str(tmp_path / "out"), "--encoder", str(tmp_path / "none")]
     assert main(arguments) == 2
     assert "--encoder" in capsys.readouterr().err
-
-
-def test_the_threshold_divides_what_can_be_divided() -> None:
-    assert 0.3 < calibrate.best_threshold([0.9, 0.8, 0.95], [0.1, 0.3]) <= 0.8
-    overlapping = calibrate.best_threshold(list(np.linspace(0.5, 1, 100)), list(np.linspace(0, 0.6, 100)))
-    assert np.mean(np.linspace(0.5, 1, 100) >= overlapping) >= 0.98
-
-
-def test_pictures_without_a_subject_are_of_every_kind() -> None:
-    pictures = calibrate.drawn_pictures(seed=0, size=32, count=2)
-    assert len(pictures) == 6
-    assert all(p.shape == (32, 32, 3) and p.dtype == np.uint8 for p in pictures)
-    assert not np.ptp(pictures[0].reshape(-1, 3), axis=0).any()
-
-
-def test_the_starter_finds_nothing_in_what_holds_nothing() -> None:
-    predictor = TorchPredictor(weights.load("starter"), "cpu")
-    pictures = calibrate.drawn_pictures(seed=5, size=128, count=3)
-    found = [predictor.predict(rgb).subject_found for rgb in pictures]
-    assert sum(found) <= 1
