@@ -2,6 +2,7 @@ import { computed, reactive, ref } from "vue";
 import { ApiError, sayError } from "../api/client";
 import * as api from "../api/photos";
 import type { Photo } from "../api/types";
+import { discardDraft } from "../drafts/draft";
 import { announce } from "./useAnnouncer";
 import { createUploadQueue, type Upload } from "./uploadQueue";
 import { useSession } from "./useSession";
@@ -82,6 +83,7 @@ async function remove(id: string): Promise<string> {
   }
   photos.value = photos.value.filter((photo) => photo.id !== id);
   forget(id);
+  await discardDraft(id).catch(() => {}); // where nothing can be kept, there is no draft
   return taught ? `${taught} set${taught > 1 ? "s" : ""} of weights` : "";
 }
 
