@@ -41,7 +41,8 @@ def run_folder(run: TrainingRun) -> Path:
 def weights_register(*, folder: Path, run: TrainingRun | None = None) -> Weights:
     """Copies a set of weights to STATE/weights/<sha256>, checked and whole or not at all, and records it.
 
-    The same weights again are the same row. Raises segmentation.weights.WeightsError for files that are no weights.
+    The same weights again are the same row; a damaged copy is healed, and forms that came since are taken over. Raises
+    segmentation.weights.WeightsError for files that are no weights.
     """
     found = sets.inspect(folder)
     if found.format == "safetensors":
@@ -50,11 +51,23 @@ def weights_register(*, folder: Path, run: TrainingRun | None = None) -> Weights
     weights, _ = Weights.objects.get_or_create(
         sha256=found.sha256, defaults={"network": found.network, "card": found.card, "run": run}
     )
+    if found.forms and weights.card.get("forms") != found.forms:
+        weights.card = found.card
+        weights.save(update_fields=["card"])
     return weights
 
 
+def _is_there(found: sets.WeightsSet, target: Path) -> bool:
+    try:
+        there = sets.inspect(target)
+        whole = all(there.form(name) for name in there.forms)
+    except sets.WeightsError:
+        return False
+    return whole and found.forms in ({}, there.forms)
+
+
 def _copy_whole(found: sets.WeightsSet, target: Path) -> None:
-    if (target / found.file.name).exists() and sets.digest(target / found.file.name) == target.name:
+    if _is_there(found, target):
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".arriving-") as aside:

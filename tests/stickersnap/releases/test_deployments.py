@@ -1,7 +1,10 @@
 """Weights come in by a decision, go live, and can be taken back."""
 
+import hashlib
 import json
 import math
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -205,3 +208,21 @@ def test_shipped_weights_are_described_by_figures_of_photos_that_chose_nothing(d
     assert selectors.figures(weights) == {"mae": 0.09, "pictures": 250}
     weights.card = {}
     assert selectors.figures(weights) == {}
+
+
+def test_forms_that_came_since_are_taken_over_and_damaged_ones_healed(starter, tmp_path):
+    folder = services.weights_folder(starter.weights_id)
+    newer = Path(shutil.copytree(folder, tmp_path / "newer"))
+    (newer / "weights.extra.onnx").write_bytes(b"a graph")
+    card = sets.read_card(newer)
+    card["forms"] = {"extra": {"file": "weights.extra.onnx", "sha256": hashlib.sha256(b"a graph").hexdigest()}}
+    sets.write_card(newer, card)
+    assert services.weights_register(folder=newer).card["forms"] == card["forms"]
+    form = folder / "weights.extra.onnx"
+    assert form.read_bytes() == b"a graph"
+    form.write_bytes(b"damaged")
+    services.weights_register(folder=newer)
+    assert form.read_bytes() == b"a graph"
+    (folder / sets.CARD).write_text("{")
+    services.weights_register(folder=newer)
+    assert sets.inspect(folder).forms == card["forms"]
