@@ -10,6 +10,7 @@ from django.db.models import F, OuterRef, Prefetch, QuerySet, Subquery
 from annotations.difference import difference
 from annotations.exceptions import NotFound, PhotoDeleted
 from annotations.models import APPROVED, Correction, DeletedPhoto, Photo, Prediction
+from segmentation import edge, foreground, subjects
 from segmentation import mask as masks
 from segmentation import picture as pictures
 
@@ -101,10 +102,17 @@ def mask_predicted(prediction: Prediction) -> np.ndarray:
     return masks.resized(mask_kept(prediction), (prediction.photo.width, prediction.photo.height))
 
 
-def mask_settled(prediction: Prediction) -> np.ndarray:
-    """A prediction's mask as its sticker shows it, at the photo's size: without the haze of what is half believed."""
-    kept = masks.settle(mask_kept(prediction))
-    return masks.resized(kept, (prediction.photo.width, prediction.photo.height))
+def photo_pixels(photo: Photo) -> np.ndarray:
+    """A photo at its own size, HxWx3 uint8."""
+    return pictures.decode(bytes(photo.image)).rgb
+
+
+def mask_refined(prediction: Prediction, rgb: np.ndarray, which: subjects.Which = subjects.ALL) -> np.ndarray:
+    """A prediction's mask as its sticker shows it, HxW uint8: the chosen subjects, their edge where the photo has one.
+
+    `rgb` is the photo, HxWx3 uint8. Raises segmentation.subjects.SubjectError.
+    """
+    return edge.refine(rgb, subjects.choose(mask_kept(prediction), which))
 
 
 def latest_correction(photo: Photo, author: uuid.UUID) -> Correction | None:
@@ -143,16 +151,18 @@ def correction_state(correction: Correction) -> tuple[str, str]:
     return "waiting", ""
 
 
-def mask_of(labelled: Prediction | Correction) -> np.ndarray:
-    """The mask a sticker is made of, HxW uint8: a person's as they drew it, a network's settled."""
+def mask_of(labelled: Prediction | Correction, rgb: np.ndarray | None = None) -> np.ndarray:
+    """The mask a sticker is made of, HxW uint8: a person's as they drew it, a network's refined."""
     if isinstance(labelled, Correction):
         return masks.decode_png(bytes(labelled.mask), empty=True)
-    return mask_settled(labelled)
+    return mask_refined(labelled, photo_pixels(labelled.photo) if rgb is None else rgb)
 
 
 def cutout_of(labelled: Prediction | Correction) -> np.ndarray:
-    """The photo cut with that mask, at the photo's size: HxWx4 uint8."""
-    return masks.cutout(pictures.decode(bytes(labelled.photo.image)).rgb, mask_of(labelled))
+    """The photo cut with that mask, at the photo's size: HxWx4 uint8, the edge in the subject's own colours."""
+    rgb = photo_pixels(labelled.photo)
+    alpha = mask_of(labelled, rgb)
+    return masks.cutout(foreground.estimate(rgb, alpha), alpha)
 
 
 def file_name(photo: Photo, kind: str) -> str:
@@ -162,8 +172,8 @@ def file_name(photo: Photo, kind: str) -> str:
 
 def correction_difference(correction: Correction) -> np.ndarray:
     """What a correction changed of the mask it started from, as a picture: hxwx3 uint8 (see `difference`)."""
-    photo = pictures.decode(bytes(correction.photo.image))
-    return difference(photo.rgb, mask_settled(correction.prediction), masks.decode_png(bytes(correction.mask)))
+    rgb = photo_pixels(correction.photo)
+    return difference(rgb, mask_refined(correction.prediction, rgb), masks.decode_png(bytes(correction.mask)))
 
 
 def _with_labels(photos: QuerySet[Photo], author: uuid.UUID) -> QuerySet[Photo]:

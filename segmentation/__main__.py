@@ -1,4 +1,4 @@
-"""`python -m segmentation photo.jpg -o mask.png [--cutout cut.png] [--weights NAME|PATH] [--device auto|cpu|cuda]`."""
+"""`python -m segmentation photo.jpg -o mask.png [--cutout cut.png]`: `--help` lists the rest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from segmentation import mask, picture
+import numpy as np
+from numpy.typing import NDArray
+
+from segmentation import edge, foreground, mask, picture, subjects
 
 OK, BAD_INPUT, NO_SUBJECT = 0, 2, 3
 
@@ -18,7 +21,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("photo", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True, help="the mask, an 8-bit greyscale PNG")
     parser.add_argument("--cutout", type=Path, help="also the cut-out, a transparent PNG cropped to the subject")
-    parser.add_argument("--weights", default="starter", help="a folder, a .pth file, a sha256 or 'starter'")
+    parser.add_argument("--subject", default="all", help="of several: all, largest, or a point of the photo as 0.5,0.4")
+    parser.add_argument("--weights", default="starter", help="a set's folder, name or sha256; a .pth or .onnx; starter")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     return parser.parse_args(arguments)
 
@@ -28,37 +32,44 @@ def complain(code: str, message: str) -> int:
     return BAD_INPUT
 
 
+def cut_out(rgb: NDArray[np.uint8], alpha: mask.Alpha) -> NDArray[np.uint8]:
+    """The subject alone, cropped to it: h×w×4 uint8, its edge where the photo has one and in its own colours."""
+    refined = edge.refine(rgb, alpha)
+    left, top, right, bottom = mask.crop_box(refined)
+    return mask.cutout(foreground.estimate(rgb, refined), refined)[top:bottom, left:right]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """0: mask written; 2: the input cannot be used; 3: no subject was found, nothing is written."""
     args = parse(arguments)
     try:
-        rgb = picture.decode(args.photo.read_bytes()).rgb
+        which = subjects.parse(args.subject)
+        photo = picture.decode(args.photo.read_bytes())
     except OSError as error:
         return complain("not_found", f"{args.photo} cannot be read ({error.strerror}): check the path.")
-    except picture.PictureError as error:
+    except (picture.PictureError, subjects.SubjectError) as error:
         return complain(error.code, str(error))
 
-    # torch takes seconds to import: a bad photo is refused before.
+    # Some backends take seconds to import: a bad photo is refused before.
     from segmentation import predictor, weights
 
     store = Path(os.environ.get("STICKERSNAP_STATE", "var")) / "weights"
     try:
-        cutter = predictor.TorchPredictor(weights.load(args.weights, store), args.device)
+        cutter = predictor.open_predictor(args.weights, store, args.device)
     except weights.WeightsError as error:
         return complain("weights", str(error))
     except predictor.DeviceError as error:
         return complain("device", str(error))
-    cut = cutter.predict(rgb)
+    cut = cutter.predict(photo.small)
     if not cut.subject_found or mask.is_empty(mask.settle(cut.alpha)):
         print("no_subject_found: No subject stands out in this photo: try one with a clear subject.")
         return NO_SUBJECT
     try:
-        args.output.write_bytes(mask.encode_png(cut.alpha))
+        args.output.write_bytes(mask.encode_png(mask.resized(cut.alpha, photo.size)))
         if args.cutout:
-            alpha = mask.settle(cut.alpha)
-            left, top, right, bottom = mask.crop_box(alpha)
-            cropped = mask.cutout(rgb, alpha)[top:bottom, left:right]
-            args.cutout.write_bytes(picture.encode_png(cropped))
+            args.cutout.write_bytes(picture.encode_png(cut_out(photo.rgb, subjects.choose(cut.alpha, which))))
+    except subjects.SubjectError as error:
+        return complain(error.code, str(error))
     except OSError as error:
         return complain("not_written", f"{error.filename} cannot be written ({error.strerror}): check the path.")
     return OK

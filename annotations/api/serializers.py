@@ -24,7 +24,7 @@ class PredictionSerializer(serializers.ModelSerializer):
         fields = ["id", "mask_url", "weights", "device", "uncertainty", "subject_found", "created_at"]
 
     def get_mask_url(self, prediction: Prediction) -> str:
-        return f"{reverse('prediction-mask', args=[prediction.id])}?settled=1"
+        return f"{reverse('prediction-mask', args=[prediction.id])}?refined=1"
 
 
 class CorrectionSerializer(serializers.ModelSerializer):

@@ -4,6 +4,7 @@ import json
 import uuid
 from typing import Any
 
+from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils import timezone
@@ -16,13 +17,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from annotations import lineage, selectors, services
+from annotations import admission, lineage, selectors, services
 from annotations.api import serializers
 from annotations.api.answers import Timing, name_predictor, picture_response
 from annotations.models import Correction, Photo, Prediction
 from annotations.owners import owner_of
 from annotations.permissions import IsReviewer
-from segmentation import exchange, rle
+from segmentation import exchange, rle, subjects
 from segmentation import mask as masks
 from segmentation import picture as pictures
 
@@ -51,14 +52,16 @@ class PhotoListView(OwnerView, ListAPIView):
     def post(self, request: Request) -> Response:
         given = serializers.UploadSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        owner, upload = owner_of(request), given.validated_data["image"]
-        data, timing = upload.read(), Timing()
+        with admission.photos.place():
+            return self.create(request, **given.validated_data)
+
+    def create(self, request: Request, image: UploadedFile, consent: bool | None, **known: uuid.UUID) -> Response:
+        owner, data, timing = owner_of(request), image.read(), Timing()
         with timing.stage("decode"):
             picture = pictures.decode(data)
         predictor = lineage.predictor_current()
-        with timing.stage("network"):
-            cut = predictor.predict(picture.small)
-        consent = given.validated_data["consent"]
+        cut = predictor.predict(picture.small)
+        timing.add(cut.timings)
         if consent is None:
             consent = lineage.consent_of(owner)
         with timing.stage("store"):
@@ -68,8 +71,8 @@ class PhotoListView(OwnerView, ListAPIView):
                 picture=picture,
                 predictor=predictor,
                 cut=cut,
-                name=upload.name or "",
-                photo_id=given.validated_data.get("id"),
+                name=image.name or "",
+                photo_id=known.get("id"),
                 consented_at=timezone.now() if consent else None,
             )
         photo = selectors.photo_get(photo.id, owner, request.user)
@@ -108,15 +111,26 @@ class PhotoImageView(APIView):
 
 
 class PredictionMaskView(APIView):
-    """The soft mask a network made, at the photo's size; `?settled=1` gives it as its sticker shows it."""
+    """The soft mask a network made, at the photo's size; `?refined=1` gives it as its sticker shows it.
+
+    With `&subject=largest`, or a point as `0.5,0.4`, of that subject alone.
+    """
 
     permission_classes = [AllowAny]
 
-    @extend_schema(responses={(200, "image/png"): PICTURE}, parameters=[OpenApiParameter("settled", bool), DOWNLOAD])
+    @extend_schema(
+        responses={(200, "image/png"): PICTURE},
+        parameters=[OpenApiParameter("refined", bool), OpenApiParameter("subject", str), DOWNLOAD],
+    )
     def get(self, request: Request, prediction_id: uuid.UUID) -> HttpResponse:
         prediction = selectors.prediction_get(prediction_id, owner_of(request), request.user)
-        mask = selectors.mask_settled if "settled" in request.query_params else selectors.mask_predicted
-        response = picture_response(masks.encode_png(mask(prediction)), "image/png")
+        which = subjects.parse(request.query_params.get("subject", subjects.ALL))
+        if "refined" in request.query_params:
+            mask = selectors.mask_refined(prediction, selectors.photo_pixels(prediction.photo), which)
+        else:
+            mask = selectors.mask_predicted(prediction)
+        name = download_name(request, prediction.photo, "mask.png")
+        response = picture_response(masks.encode_png(mask), "image/png", name)
         response["X-Weights"] = prediction.weights
         response["X-Device"] = prediction.device
         return response

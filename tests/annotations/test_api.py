@@ -11,6 +11,7 @@ from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from PIL import Image
 
 from annotations.models import Correction, Photo
+from segmentation import edge, subjects
 from segmentation import mask as masks
 
 pytestmark = pytest.mark.django_db
@@ -67,8 +68,19 @@ def test_a_predictions_mask_comes_as_its_sticker_shows_it_and_as_the_network_mad
     photo = client.get(f"/api/v1/photos/{uploaded.id}/").json()
     shown = masks.decode_png(client.get(photo["prediction"]["mask_url"]).content)
     assert np.array_equal(raw, masks.decode_png(bytes(prediction.mask)))
-    assert np.array_equal(shown, masks.settle(raw))
+    rgb = np.asarray(Image.open(io.BytesIO(client.get(photo["image_url"]).content)))
+    assert np.array_equal(shown, edge.refine(rgb, subjects.choose(raw, "all")))
     assert not np.array_equal(shown, raw)
+
+
+def test_a_predictions_mask_comes_for_one_subject_alone(client, uploaded):
+    address = f"/api/v1/predictions/{uploaded.predictions.get().id}/mask.png?refined=1"
+    (x, y), *_ = subjects.find(masks.decode_png(client.get(address).content)).points
+    alone = masks.decode_png(client.get(f"{address}&subject={x},{y}").content)
+    assert len(subjects.find(alone).points) == 1
+    for wrong, status, code in (("0.5", 400, "not_a_subject"), ("-1,0", 400, "not_a_subject")):
+        answer = client.get(f"{address}&subject={wrong}")
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
 def test_a_session_sees_its_own_photos_only(client, uploaded):
@@ -185,7 +197,7 @@ def test_a_reviewer_sees_both_masks_and_approves(client, uploaded, form, fill, p
     item = reviewer.get("/api/v1/queue/review/").json()["results"][0]
     assert item["correction"]["id"] == str(correction_id)
     assert item["seconds"] == 4.5
-    before = masks.decode_png(reviewer.get(item["prediction"]["mask_url"]).content)
+    before = masks.decode_png(reviewer.get(item["prediction"]["mask_url"].split("?")[0]).content)
     assert item["iou"] == pytest.approx(masks.iou(before, fill(uploaded)))
     assert 0 < item["iou"] < 1
     for url in (item["photo"]["image_url"], item["prediction"]["mask_url"], item["correction"]["mask_url"]):

@@ -146,6 +146,16 @@ def test_the_same_id_with_other_bytes_is_refused(client, photo, form, fill):
     assert (answer.status_code, answer.json()["code"]) == (409, "correction_exists")
 
 
+def test_two_devices_first_fixes_of_one_photo_hear_of_each_other(client, photo, form, fill):
+    first, second = uuid.uuid4(), uuid.uuid4()
+    only = {"If-None-Match": "*"}
+    assert put(client, form(photo, fill(photo)), first, **only).status_code == 201
+    assert put(client, form(photo, fill(photo)), first, **only).status_code == 200, "sent again it is the same one"
+    answer = put(client, form(photo, fill(photo, 0.3)), second, **only)
+    assert (answer.status_code, answer.json()["code"]) == (409, "correction_exists")
+    assert put(client, form(photo, fill(photo, 0.3)), second).status_code == 201
+
+
 def test_a_correction_tells_what_led_to_it(client, photo, form, fill):
     correction_id = uuid.uuid4()
     put(client, form(photo, fill(photo)), correction_id)
@@ -172,7 +182,7 @@ def test_masks_go_out_as_png_cut_out_and_run_lengths_under_the_photos_name(clien
     assert "my%20cat_cutout.png" in cutout["Content-Disposition"]
     rgba = np.asarray(Image.open(io.BytesIO(cutout.content)))
     assert np.array_equal(rgba[..., 3], soft)
-    assert np.array_equal(rgba[soft > 0, :3], cat[soft > 0])
+    assert np.array_equal(rgba[soft == 255, :3], cat[soft == 255])
 
     lengths = client.get(f"{address}/mask.json?download=1")
     assert "my%20cat_mask.json" in lengths["Content-Disposition"]
@@ -186,7 +196,7 @@ def test_masks_go_out_as_png_cut_out_and_run_lengths_under_the_photos_name(clien
 def test_a_predictions_mask_goes_out_the_same_ways(client, photo):
     prediction = photo.predictions.get()
     address = f"/api/v1/predictions/{prediction.id}"
-    shown = masks.decode_png(client.get(f"{address}/mask.png?settled=1").content)
+    shown = masks.decode_png(client.get(f"{address}/mask.png?refined=1").content)
     assert np.array_equal(coco.decode(client.get(f"{address}/mask.json").json()), shown >= 128)
     rgba = np.asarray(Image.open(io.BytesIO(client.get(f"{address}/cutout.png").content)))
     assert np.array_equal(rgba[..., 3], shown)

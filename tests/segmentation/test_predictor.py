@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from segmentation import mask, picture, weights
+from segmentation import edge, mask, picture, subjects, weights
 from segmentation.__main__ import main
 from segmentation.predictor import DeviceError, TorchPredictor
 from segmentation.transforms import normalise
@@ -101,7 +101,7 @@ def test_the_command_writes_a_mask_and_a_cutout(tmp_path: Path, photo: np.ndarra
     source.write_bytes(picture.encode_png(photo))
     assert main([str(source), "-o", str(out), "--cutout", str(cut), "--device", "cpu"]) == 0
     alpha = mask.decode_png(out.read_bytes(), (512, 512))
-    left, top, right, bottom = mask.crop_box(mask.settle(alpha))
+    left, top, right, bottom = mask.crop_box(edge.refine(photo, subjects.choose(alpha, "all")))
     assert picture.decode(cut.read_bytes()).rgb.shape == (bottom - top, right - left, 3)
 
 

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from annotations.exceptions import AnnotationError, Busy
 from segmentation.mask import MaskError
 from segmentation.picture import PictureError
+from segmentation.subjects import SubjectError
 
 SENTENCES = {
     "not_found": "There is no such thing here, or it is not yours.",
@@ -26,7 +27,7 @@ SENTENCES = {
 }
 AWAY = (InterfaceError, OperationalError)  # restarting, out of reach, out of room: for the moment
 AWAY_HEADERS = {"Retry-After": "3"}
-PICTURE_STATUS = {"file_too_large": 413, "unknown_format": 415}
+PICTURE_STATUS = {"file_too_large": 413, "unknown_format": 415, "no_subject_there": 422}
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -34,7 +35,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if isinstance(error, AnnotationError):
         headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Busy) else {}
         return _answer(error.status, error.code, str(error), headers)
-    if isinstance(error, PictureError | MaskError):
+    if isinstance(error, PictureError | MaskError | SubjectError):
         return _answer(PICTURE_STATUS.get(error.code, 400), error.code, str(error))
     if isinstance(error, AWAY):
         return _answer(503, "database_away", SENTENCES["database_away"], AWAY_HEADERS)

@@ -2,7 +2,6 @@
 
 import uuid
 
-import numpy as np
 from django.http import HttpResponse
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
@@ -14,35 +13,71 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from annotations import admission
 from annotations import selectors as labels
-from annotations.api.answers import Timing, name_predictor, picture_response
+from annotations.api.answers import Timing, name_predictor, picture_response, say_times
 from annotations.exceptions import NoSubjectFound
 from annotations.lineage import predictor_current
 from annotations.owners import owner_of
-from segmentation import mask as masks
 from segmentation import picture as pictures
+from segmentation import subjects
 from segmentation.picture import EmptyUploadError
 from stickersnap.stickers import selectors, services
 from stickersnap.stickers.models import Sticker
-from stickersnap.stickers.render import NothingToCut
+
+PATIENCE = 20.0  # seconds a sticker waits for its turn: it is made of a photo that is already here
 
 
-class StickerInputSerializer(serializers.Serializer):
+class WishSerializer(serializers.Serializer):
+    """How a sticker is to be."""
+
+    target = serializers.ChoiceField(choices=Sticker.Target.choices, default=Sticker.Target.PNG)
+    outline = serializers.BooleanField(default=True)
+    subject = serializers.CharField(
+        default=subjects.ALL,
+        max_length=40,
+        help_text="Of several subjects: all, largest, or the one at a point x,y of the photo, 0 to 1, as 0.5,0.4.",
+    )
+
+    def validate_subject(self, subject: str) -> str:
+        try:
+            subjects.parse(subject)
+        except subjects.SubjectError as error:
+            raise serializers.ValidationError(str(error)) from None
+        return subject
+
+
+class StickerInputSerializer(WishSerializer):
     """What to make."""
 
     photo = serializers.UUIDField()
-    target = serializers.ChoiceField(choices=Sticker.Target.choices, default=Sticker.Target.PNG)
-    outline = serializers.BooleanField(default=True)
 
 
 class StickerSerializer(serializers.ModelSerializer):
     file_url = serializers.SerializerMethodField()
     bytes = serializers.SerializerMethodField()
     filename = serializers.SerializerMethodField()
+    subjects = serializers.ListField(
+        child=serializers.ListField(child=serializers.FloatField(), min_length=2, max_length=2),
+        help_text=Sticker._meta.get_field("subjects").help_text,
+    )
 
     class Meta:
         model = Sticker
-        fields = ["id", "photo", "file_url", "target", "outline", "width", "height", "bytes", "filename", "notes"]
+        fields = [
+            "id",
+            "photo",
+            "file_url",
+            "target",
+            "outline",
+            "subject",
+            "subjects",
+            "width",
+            "height",
+            "bytes",
+            "filename",
+            "notes",
+        ]
 
     def get_file_url(self, sticker: Sticker) -> str:
         return reverse("sticker-file", args=[sticker.id])
@@ -64,12 +99,13 @@ class StickerListView(APIView):
         given = StickerInputSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         owner, timing = owner_of(request), Timing()
-        photo = labels.photo_get(given.validated_data.pop("photo"), owner, request.user)
-        with timing.stage("render"):
-            sticker = services.sticker_render(photo=photo, author=owner, **given.validated_data)
+        wish = given.validated_data
+        photo = labels.photo_get(wish.pop("photo"), owner, request.user)
+        with admission.stickers.place(PATIENCE), timing.stage("render"):
+            sticker = services.sticker_render(photo=photo, author=owner, wish=wish, stage=timing.stage)
         response = Response(StickerSerializer(sticker).data, status=201)
         response["X-Weights"], response["X-Device"] = sticker.prediction.weights, sticker.prediction.device
-        response["Server-Timing"] = timing.header()
+        say_times(response, timing)
         return response
 
 
@@ -88,15 +124,11 @@ class StickerFileView(APIView):
         return picture_response(bytes(sticker.file), sticker.media_type, filename)
 
 
-class WishSerializer(serializers.Serializer):
-    """A sticker asked for by the address alone."""
-
-    target = serializers.ChoiceField(choices=Sticker.Target.choices)
-    outline = serializers.BooleanField(default=True)
-
-
 class CutView(APIView):
-    """Photo in, cropped transparent PNG out; with `?target=whatsapp` (telegram, png) the sticker. Nothing is kept."""
+    """Photo in, cropped transparent PNG out; with `?target=whatsapp` (telegram, png) the sticker. Nothing is kept.
+
+    `?subject=` chooses among several, as it does for stickers.
+    """
 
     permission_classes = [AllowAny]
     authentication_classes = []
@@ -107,38 +139,35 @@ class CutView(APIView):
         timing, upload, wish = Timing(), request.FILES.get("data"), wish_of(request)
         if upload is None:
             raise EmptyUploadError("Send the photo as multipart field `data`: curl -F data=@photo.jpg …")
-        data = upload.read()
-        with timing.stage("decode"):
-            picture = pictures.decode(data, shorter=pictures.SMALL if wish else None)
-            small = picture.small
-        predictor = predictor_current()
-        with timing.stage("network"):
-            cut = predictor.predict(small)
-        if not cut.subject_found:
-            raise NoSubjectFound
-        with timing.stage("encode"):
-            response = sticker(data, picture, cut.alpha, wish) if wish else cut_out(picture, cut.alpha)
-        name_predictor(response, predictor, timing)
-        return response
+        whole = "target" not in request.query_params
+        with admission.photos.place():
+            return made(upload.read(), wish, timing, whole)
 
 
-def wish_of(request: Request) -> services.Wish | None:
-    """The sticker that the address asks for; None where it names no target. Raises ValidationError."""
-    if "target" not in request.query_params:
-        return None
+def made(data: bytes, wish: services.Wish, timing: Timing, whole: bool) -> HttpResponse:
+    """The sticker that is wished for; where `whole`, the cut-out at the photo's own scale."""
+    with timing.stage("decode"):
+        picture = pictures.decode(data, shorter=None if whole else pictures.SMALL)
+        small = picture.small
+    predictor = predictor_current()
+    cut = predictor.predict(small)
+    timing.add(cut.timings)
+    if not cut.subject_found:
+        raise NoSubjectFound
+    with timing.stage("encode"):
+        if whole:
+            png = services.cut_out(picture.rgb, cut.alpha, wish["subject"], timing.stage)
+            response = HttpResponse(png, content_type="image/png")
+        else:
+            file = services.sticker_made(upload=data, picture=picture, alpha=cut.alpha, wish=wish, stage=timing.stage)
+            response = HttpResponse(file.data, content_type=file.media_type)
+    name_predictor(response, predictor, timing)
+    return response
+
+
+def wish_of(request: Request) -> services.Wish:
+    """What the address asks for. Raises ValidationError."""
     given = WishSerializer(data=request.query_params.dict())
     given.is_valid(raise_exception=True)
-    return services.Wish(target=given.validated_data["target"], outline=given.validated_data["outline"])
-
-
-def sticker(data: bytes, picture: pictures.Picture, alpha: np.ndarray, wish: services.Wish) -> HttpResponse:
-    made = services.sticker_made(upload=data, picture=picture, alpha=alpha, wish=wish)
-    return HttpResponse(made.data, content_type=made.media_type)
-
-
-def cut_out(picture: pictures.Picture, alpha: np.ndarray) -> HttpResponse:
-    try:
-        data = services.cut_out(picture.rgb, masks.resized(alpha, picture.size))
-    except NothingToCut:
-        raise NoSubjectFound from None
-    return HttpResponse(data, content_type="image/png")
+    wish = given.validated_data
+    return services.Wish(target=wish["target"], outline=wish["outline"], subject=wish["subject"])

@@ -24,6 +24,10 @@ class Sticker(models.Model):
     correction_version = models.PositiveIntegerField(null=True)
     target = models.CharField(max_length=8, choices=Target)
     outline = models.BooleanField()
+    subject = models.CharField(max_length=16, default="all", help_text="all, largest, or a point in it as 0.5,0.4.")
+    subjects = models.JSONField(
+        default=list, help_text="Points [x, y], 0 to 1: one in each subject of the photo, the largest first."
+    )
     file = models.BinaryField()
     media_type = models.CharField(max_length=16)
     width = models.PositiveIntegerField()
@@ -42,7 +46,7 @@ class Sticker(models.Model):
                 name="sticker_names_the_correction_version",
             ),
             models.UniqueConstraint(
-                fields=["photo", "prediction", "correction", "correction_version", "target", "outline"],
+                fields=["photo", "prediction", "correction", "correction_version", "target", "outline", "subject"],
                 name="sticker_rendered_once",
                 nulls_distinct=False,
             ),

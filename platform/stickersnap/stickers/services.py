@@ -1,6 +1,8 @@
 """Writes of stickers."""
 
 import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TypedDict
 
 import numpy as np
@@ -8,6 +10,7 @@ import numpy as np
 from annotations import selectors
 from annotations.exceptions import NoSubjectFound
 from annotations.models import Photo
+from segmentation import edge, foreground, subjects
 from segmentation import mask as masks
 from segmentation import picture as pictures
 from stickersnap.stickers.models import Sticker
@@ -15,39 +18,55 @@ from stickersnap.stickers.render import NothingToCut, crop
 from stickersnap.stickers.source import enough, scaled
 from stickersnap.stickers.targets import SIDES, StickerFile, sticker_file
 
+Stage = Callable[[str], AbstractContextManager[None]]
+
 
 class Wish(TypedDict):
-    """How a sticker is to be."""
+    """How a sticker is to be; `subject` is "all", "largest" or a point as "0.5,0.4"."""
 
     target: str
     outline: bool
+    subject: str
 
 
-def sticker_render(*, photo: Photo, author: uuid.UUID, target: str, outline: bool) -> Sticker:
+def untimed(_: str) -> AbstractContextManager[None]:
+    """A stage that nobody times."""
+    return nullcontext()
+
+
+def sticker_render(*, photo: Photo, author: uuid.UUID, wish: Wish, stage: Stage = untimed) -> Sticker:
     """Makes the sticker of a photo from what `author` last corrected, else from the newest prediction.
 
-    The same sticker asked for again is the one that is there. Raises NoSubjectFound when there is nothing to cut.
+    A correction is taken as it was drawn, whatever subject is wished for. The same sticker asked for again is the one
+    that is there. Raises NoSubjectFound when there is nothing to cut, segmentation.subjects.SubjectError.
     """
     prediction = selectors.latest_prediction(photo)
     correction = selectors.latest_correction(photo, author)
     if prediction is None or (correction is None and not prediction.subject_found):
         raise NoSubjectFound
+    which = subjects.parse(wish["subject"])
+    found = subjects.find(selectors.mask_kept(prediction)) if correction is None else None
     made_of = {
         "photo": photo,
         "prediction": prediction,
         "correction": correction,
         "correction_version": correction.version if correction else None,
-        "target": target,
-        "outline": outline,
+        "target": wish["target"],
+        "outline": wish["outline"],
+        "subject": subjects.named(found, which) if found else subjects.ALL,
     }
     if known := Sticker.objects.filter(**made_of).first():
         return known
-    kept = masks.decode_png(bytes(correction.mask)) if correction else masks.settle(selectors.mask_kept(prediction))
-    rgb, alpha = scaled(bytes(photo.image), (photo.width, photo.height), kept, SIDES[target])
-    try:
-        made = sticker_file(rgb, alpha, target, outline)
-    except NothingToCut:
-        raise NoSubjectFound from None
+    size, side = (photo.width, photo.height), SIDES[wish["target"]]
+    if found is None:
+        assert correction is not None
+        rgb, alpha = scaled(bytes(photo.image), size, masks.decode_png(bytes(correction.mask)), side)
+    else:
+        kept = subjects.chosen(found, which)
+        rgb, _ = scaled(bytes(photo.image), size, masks.settle(kept), side)
+        with stage("edge"):
+            alpha = edge.refine(rgb, kept)
+    made = _made(rgb, alpha, wish, stage)
     sticker, _ = Sticker.objects.get_or_create(
         **made_of,
         defaults={
@@ -56,26 +75,46 @@ def sticker_render(*, photo: Photo, author: uuid.UUID, target: str, outline: boo
             "width": made.width,
             "height": made.height,
             "notes": made.notes,
+            "subjects": found.points if found else [],
         },
     )
     return sticker
 
 
-def sticker_made(*, upload: bytes, picture: pictures.Picture, alpha: np.ndarray, wish: Wish) -> StickerFile:
+def sticker_made(
+    *, upload: bytes, picture: pictures.Picture, alpha: np.ndarray, wish: Wish, stage: Stage = untimed
+) -> StickerFile:
     """A sticker of a photo that is not kept: `alpha` is what a network said of `picture`, HxW uint8.
 
-    Raises NoSubjectFound when there is nothing to cut.
+    Raises NoSubjectFound when there is nothing to cut, segmentation.subjects.SubjectError.
     """
-    rgb, settled = enough(upload, picture, masks.settle(alpha), SIDES[wish["target"]])
+    with stage("edge"):
+        kept = subjects.choose(alpha, subjects.parse(wish["subject"]))
+    rgb, _ = enough(upload, picture, masks.settle(kept), SIDES[wish["target"]])
+    with stage("edge"):
+        refined = edge.refine(rgb, kept)
+    return _made(rgb, refined, wish, stage)
+
+
+def cut_out(rgb: np.ndarray, alpha: np.ndarray, subject: str = subjects.ALL, stage: Stage = untimed) -> bytes:
+    """The first StickerSnap's answer: an RGBA PNG of the subject, cropped, at the photo's own scale.
+
+    `alpha` is what a network said of the photo, HxW uint8, at its scale or smaller. Raises NoSubjectFound,
+    segmentation.subjects.SubjectError.
+    """
+    with stage("edge"):
+        refined = edge.refine(rgb, subjects.choose(alpha, subjects.parse(subject)))
+        colours = foreground.estimate(rgb, refined)
     try:
-        return sticker_file(rgb, settled, **wish)
+        return pictures.encode_png(np.asarray(crop(colours, refined)))
     except NothingToCut:
         raise NoSubjectFound from None
 
 
-def cut_out(rgb: np.ndarray, alpha: np.ndarray) -> bytes:
-    """The first StickerSnap's answer: an RGBA PNG of the subject, cropped, at the photo's own scale.
-
-    Raises NothingToCut.
-    """
-    return pictures.encode_png(np.asarray(crop(rgb, masks.settle(alpha))))
+def _made(rgb: np.ndarray, alpha: np.ndarray, wish: Wish, stage: Stage) -> StickerFile:
+    with stage("edge"):
+        colours = foreground.estimate(rgb, alpha)
+    try:
+        return sticker_file(colours, alpha, wish["target"], wish["outline"])
+    except NothingToCut:
+        raise NoSubjectFound from None
