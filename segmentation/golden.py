@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from segmentation.predictor import Predictor
 
 GRID = 8
-ALPHA_TOLERANCE = 8.0  # levels of 255 on a cell's mean: processors and GPUs round differently
+# Levels of 255. Processors, GPUs and 16-bit floats round differently: a doubtful cell may turn, most may not.
+MEAN_TOLERANCE = 3.0
+CELL_TOLERANCE = 64.0
 FIGURE_TOLERANCE = 0.03
 
 
@@ -73,10 +75,12 @@ def self_test(predictor: Predictor) -> None:
         figures = [now["uncertainty"], now["subject_score"]]
         if not all(math.isfinite(figure) for figure in figures):
             raise GoldenError(f"The picture {name!r} is answered by no number: do not serve these weights.")
-        worst = max(abs(a - b) for a, b in zip(before["cells"], now["cells"], strict=True))
+        changes = [abs(a - b) for a, b in zip(before["cells"], now["cells"], strict=True)]
+        mean, worst = sum(changes) / len(changes), max(changes)
         change = max(abs(before[key] - now[key]) for key in ("uncertainty", "subject_score"))
-        if before["picture"] != name or worst > ALPHA_TOLERANCE or change > FIGURE_TOLERANCE:
+        if before["picture"] != name or mean > MEAN_TOLERANCE or worst > CELL_TOLERANCE or change > FIGURE_TOLERANCE:
             raise GoldenError(
-                f"The picture {name!r} is answered differently than the card says ({worst:.0f} levels of alpha, "
-                f"{change:.3f} in its figures): do not serve these weights on {predictor.device}."
+                f"The picture {name!r} is answered differently than the card says ({mean:.1f} levels of alpha, "
+                f"{worst:.0f} in one place, {change:.3f} in its figures): "
+                f"do not serve these weights on {predictor.device}."
             )

@@ -10,19 +10,29 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from segmentation.basnet import resize_to
-from segmentation.transforms import normalise
+from segmentation.transforms import normalise, statistics_on
 
 
 class Served(nn.Module):
-    """N×S×S×3 uint8 sRGB to the refined and the coarse map, N×S×S float32 probabilities each."""
+    """N×S×S×3 uint8 sRGB to the refined and the coarse map, N×S×S float32 probabilities each.
 
-    def __init__(self, network: nn.Module) -> None:
+    `dtype` is that of the network's weights.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, network: nn.Module, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.network = network
+        self.dtype = dtype
+        mean, std = statistics_on()
+        self.register_buffer("mean", mean, persistent=False)
+        self.register_buffer("std", std, persistent=False)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        x = normalise(image)
-        refined, coarse = (resize_to(logits.float(), x).sigmoid()[:, 0] for logits in self.first_maps(x))
+        x = normalise(image, (self.mean, self.std))
+        refined, coarse = (resize_to(logits.float(), x).sigmoid()[:, 0] for logits in self.first_maps(x.to(self.dtype)))
         return refined, coarse
 
     def first_maps(self, x: Tensor) -> list[Tensor]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
 SIZE = 256
@@ -25,17 +26,26 @@ def resize(rgb: NDArray[np.uint8], size: int = SIZE) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(rgb).resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0))
 
 
-def normalise(batch: Tensor) -> Tensor:
+def normalise(batch: Tensor, statistics: tuple[Tensor, Tensor] | None = None) -> Tensor:
     """N×S×S×3 uint8 to N×3×S×S float32: each picture divided by its maximum, then ImageNet's mean and deviation.
 
-    As BASNet's authors prepare their input. An all-black picture stays black.
+    As BASNet's authors prepare their input. An all-black picture stays black. `statistics` are `statistics_on` the
+    batch's device, where they are already there.
     """
     import torch
 
     x = batch.permute(0, 3, 1, 2).to(torch.float32)
     x = x / x.amax((1, 2, 3), keepdim=True).clamp(min=1)
-    mean, std = (torch.tensor(v, device=x.device).view(1, 3, 1, 1) for v in (MEAN, STD))
+    mean, std = statistics or statistics_on(x.device)
     return (x - mean) / std
+
+
+def statistics_on(device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
+    """ImageNet's mean and deviation, 1×3×1×1 float32 each."""
+    import torch
+
+    mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (MEAN, STD))
+    return mean, std
 
 
 def normalise_array(batch: NDArray[np.uint8]) -> NDArray[np.float32]:
