@@ -17,6 +17,16 @@ export const TOOL_NAMES: Record<ToolName, string> = {
   fill: "Fill by colour",
 };
 
+/** What a tool's name does not say. */
+export const TOOL_HINTS: Partial<Record<ToolName, string>> = {
+  smart: "Scribble on what is wrong: inside the circle the cut is made anew",
+  hair: "Paint over the rim of hair or fur",
+  edge: "Paint inside: it stops at the picture’s edges",
+  lasso: "Draw around it",
+  polygon: "Corner by corner; the first one closes",
+  fill: "Choose a colour in the photo",
+};
+
 const STEPS: Partial<
   Record<Command, [name: "size" | "hardness" | "opacity" | "tolerance", by: (value: number) => number]>
 > = {
@@ -32,7 +42,7 @@ const STEPS: Partial<
 export async function perform(engine: Editor, command: Command): Promise<string> {
   if (command in TOOL_NAMES) {
     engine.set({ tool: command as ToolName });
-    return TOOL_NAMES[command as ToolName];
+    return [TOOL_NAMES[engine.settings.tool], TOOL_HINTS[engine.settings.tool]].filter(Boolean).join(". ");
   }
   const step = STEPS[command];
   if (step) {

@@ -27,7 +27,6 @@ export function useEditorInput(
     kind: event.pointerType,
     at: at(event),
     breadth: Math.max(event.width, event.height),
-    breadth: Math.max(event.width, event.height),
     ...(event.pointerType === "pen" ? { pressure: event.pressure } : {}),
   });
 

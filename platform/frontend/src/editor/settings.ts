@@ -1,5 +1,7 @@
 export type ToolName = "brush" | "eraser" | "edge" | "smart" | "hair" | "lasso" | "polygon" | "fill";
 
+type Kind = "paint" | "smart" | "hair";
+
 export const MIN_SIZE = 4;
 export const MAX_SIZE = 160;
 
@@ -12,6 +14,8 @@ export interface Settings {
   select: boolean;
   /** The brush's diameter. */
   size: number;
+  /** What it was when tools of another kind were last in hand: each kind has a size of its own. */
+  sizes: Record<Kind, number>;
   /** The share of the radius that paints at full strength, 0..1; the rest fades out, so that edges stay soft. */
   hardness: number;
   /** 0..1 */
@@ -27,6 +31,7 @@ export const DEFAULTS: Settings = {
   keep: true,
   select: false,
   size: 36,
+  sizes: { paint: 36, smart: 96, hair: 48 },
   hardness: 0.8,
   opacity: 1,
   tolerance: 24,
@@ -56,6 +61,10 @@ const RANGES: Partial<Record<keyof Settings, [number, number]>> = {
 /** The settings with some of them changed, each within its range. */
 export function changed(settings: Settings, changes: Partial<Settings>): Settings {
   const next = { ...settings, ...changes };
+  if (kindOf(next.tool) !== kindOf(settings.tool)) {
+    next.sizes = { ...settings.sizes, [kindOf(settings.tool)]: settings.size };
+    next.size = changes.size ?? next.sizes[kindOf(next.tool)];
+  }
   for (const [name, [least, most]] of Object.entries(RANGES) as ["size", [number, number]][]) {
     next[name] = Math.min(most, Math.max(least, next[name]));
   }
@@ -67,4 +76,8 @@ export function changed(settings: Settings, changes: Partial<Settings>): Setting
     next.select = false;
   }
   return next;
+}
+
+function kindOf(tool: ToolName): Kind {
+  return tool === "smart" || tool === "hair" ? tool : "paint";
 }

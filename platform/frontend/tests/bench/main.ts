@@ -1,0 +1,62 @@
+/** The editor as the service shows it, on a picture made here: `?side=4096`, or `?photo=URL&mask=URL`. */
+import { createApp, h, shallowRef } from "vue";
+import MaskEditor from "../../src/components/MaskEditor.vue";
+import type { Editor } from "../../src/editor/editor";
+import { loadImage } from "../../src/editor/load";
+import { decodePng, encodePng } from "../../src/editor/png";
+import { paintedPhoto, softMask } from "./scene";
+import "../../src/styles/main.scss";
+
+interface Bench {
+  /** Milliseconds from the decoded picture and the mask's bytes to the first frame with both. */
+  opened: number;
+  editor: Editor;
+  encode(): Promise<{ ms: number; bytes: number }>;
+}
+
+declare global {
+  interface Window {
+    bench?: Bench;
+    watch?: (event: PointerEvent) => void;
+  }
+}
+
+const query = new URLSearchParams(location.search);
+
+async function picture(): Promise<{ photo: string; mask: ArrayBuffer }> {
+  const given = query.get("photo");
+  if (given) return { photo: given, mask: await (await fetch(query.get("mask")!)).arrayBuffer() };
+  const side = Number(query.get("side") ?? "1024");
+  const mask = await (await encodePng(softMask(side))).arrayBuffer();
+  return { photo: URL.createObjectURL(await paintedPhoto(side)), mask };
+}
+
+async function open(): Promise<void> {
+  const { photo, mask } = await picture();
+  const image = await loadImage(photo);
+  const started = performance.now();
+  const plane = await decodePng(mask);
+  const shown = shallowRef<InstanceType<typeof MaskEditor> | null>(null);
+  createApp({
+    setup: () => () =>
+      h("main", { class: "bench" }, [h(MaskEditor, { ref: shown, image, plane, name: "bench", saving: false })]),
+  }).mount("#app");
+  await new Promise(requestAnimationFrame);
+  await new Promise((resolve) => setTimeout(resolve));
+  const editor = shown.value!.editor!;
+  window.bench = {
+    opened: performance.now() - started,
+    editor,
+    async encode() {
+      const from = performance.now();
+      const blob = await editor.mask();
+      return { ms: performance.now() - from, bytes: blob.size };
+    },
+  };
+}
+
+const style = document.createElement("style");
+style.textContent =
+  ".bench{position:fixed;inset:0;display:flex;flex-direction:column;color:#e8eeee;background:#0e1213}";
+document.head.append(style);
+void open();
