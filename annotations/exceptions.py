@@ -41,6 +41,12 @@ class CorrectionExists(AnnotationError):
     code, status = "correction_exists", 409
 
 
+class AnotherCorrection(AnnotationError):
+    """You already saved a fix of this photo, elsewhere perhaps. Load it, then decide which mask to keep."""
+
+    code, status = "correction_exists", 409
+
+
 class StaleCorrection(AnnotationError):
     """This correction changed in the meantime. Load it again, then decide which mask to keep."""
 

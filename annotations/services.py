@@ -15,6 +15,7 @@ from django.utils import timezone
 from annotations import fingerprints, lineage, selectors
 from annotations.exceptions import (
     AlreadyReviewed,
+    AnotherCorrection,
     CorrectionExists,
     NotFound,
     NotReviewable,
@@ -146,13 +147,17 @@ def _bury(photos: QuerySet[Photo]) -> int:
 
 @dataclass(frozen=True)
 class Submission:
-    """A correction as it came in: `mask` is an 8-bit greyscale PNG at the photo's size, `seconds` ≥ 0."""
+    """A correction as it came in: `mask` is an 8-bit greyscale PNG at the photo's size, `seconds` ≥ 0.
+
+    `first`: only if its author has no other correction of the photo.
+    """
 
     correction_id: uuid.UUID
     mask: bytes
     strokes: list[dict[str, Any]]
     seconds: float
     if_match: int | None = None
+    first: bool = False
 
 
 def correction_submit(
@@ -160,7 +165,8 @@ def correction_submit(
 ) -> tuple[Correction, bool]:
     """Keeps a person's mask; True with it when it is new. Sent again unchanged, it answers what is there.
 
-    Raises segmentation.mask.MaskError for a bad mask, CorrectionExists, StaleCorrection, NotFound (someone else's id).
+    Raises segmentation.mask.MaskError for a bad mask, CorrectionExists, AnotherCorrection, StaleCorrection, NotFound
+    (someone else's id).
     """
     alpha = masks.decode_png(submission.mask, (photo.width, photo.height))
     mask = masks.encode_png(alpha)
@@ -173,12 +179,21 @@ def correction_submit(
         "seconds": submission.seconds,
     }
     with transaction.atomic():
+        if submission.first:
+            _refuse_another(photo, author, submission.correction_id)
         correction, created = Correction.objects.select_for_update().get_or_create(
             id=submission.correction_id, defaults={"photo": photo, "author": author, **fields}
         )
         if not created:
             _edit(correction, photo, author, fields, submission.if_match)
     return correction, created
+
+
+def _refuse_another(photo: Photo, author: uuid.UUID, correction_id: uuid.UUID) -> None:
+    """One at a time for each photo, so that of two devices that save at once one hears of the other."""
+    Photo.objects.select_for_update().only("id").get(id=photo.id)
+    if Correction.objects.filter(photo=photo, author=author).exclude(id=correction_id).exists():
+        raise AnotherCorrection
 
 
 def _edit(

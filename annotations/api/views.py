@@ -154,7 +154,16 @@ class CorrectionView(APIView):
             "application/json": serializers.SubmissionSerializer,
         },
         responses={200: serializers.CorrectionSerializer, 201: serializers.CorrectionSerializer},
-        parameters=[OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description="The version to replace.")],
+        parameters=[
+            OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description="The version to replace."),
+            OpenApiParameter(
+                "If-None-Match",
+                str,
+                OpenApiParameter.HEADER,
+                enum=["*"],
+                description="Only if this person has no other correction of the photo.",
+            ),
+        ],
     )
     def put(self, request: Request, correction_id: uuid.UUID) -> Response:
         given = serializers.SubmissionSerializer(data=request.data)
@@ -171,6 +180,7 @@ class CorrectionView(APIView):
                 strokes=fields["strokes"],
                 seconds=fields["seconds"],
                 if_match=version_in(request.headers.get("If-Match", "")),
+                first=request.headers.get("If-None-Match") == "*",
             ),
         )
         data = serializers.CorrectionSerializer(correction).data

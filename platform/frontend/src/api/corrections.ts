@@ -22,7 +22,9 @@ export function submitCorrection(correction: Submission, signal?: AbortSignal): 
   form.append("mask", correction.mask, "mask.png");
   form.append("strokes", JSON.stringify(correction.strokes));
   form.append("seconds", String(correction.seconds));
-  const headers: Record<string, string> = correction.version === null ? {} : { "If-Match": `"${correction.version}"` };
+  // A first fix must not replace one that another device made meanwhile.
+  const headers: Record<string, string> =
+    correction.version === null ? { "If-None-Match": "*" } : { "If-Match": `"${correction.version}"` };
   return put<Correction>(`/api/v1/corrections/${correction.id}/`, form, { headers, signal });
 }
 

@@ -201,7 +201,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The soft mask a network made, at the photo's size; `?settled=1` gives it as its sticker shows it. */
+        /**
+         * @description The soft mask a network made, at the photo's size; `?refined=1` gives it as its sticker shows it.
+         *
+         *     With `&subject=largest`, or a point as `0.5,0.4`, of that subject alone.
+         */
         get: operations["v1_predictions_mask.png_retrieve"];
         put?: never;
         post?: never;
@@ -725,6 +729,10 @@ export interface components {
             readonly file_url: string;
             target: components["schemas"]["TargetEnum"];
             outline: boolean;
+            /** @description all, largest, or a point in it as 0.5,0.4. */
+            subject?: string;
+            /** @description Points [x, y], 0 to 1: one in each subject of the photo, the largest first. */
+            subjects: number[][];
             width: number;
             height: number;
             readonly bytes: number;
@@ -734,12 +742,17 @@ export interface components {
         };
         /** @description What to make. */
         StickerInputRequest: {
-            /** Format: uuid */
-            photo: string;
             /** @default png */
             target: components["schemas"]["TargetEnum"];
             /** @default true */
             outline: boolean;
+            /**
+             * @description Of several subjects: all, largest, or the one at a point x,y of the photo, 0 to 1, as 0.5,0.4.
+             * @default all
+             */
+            subject: string;
+            /** Format: uuid */
+            photo: string;
         };
         /** @description A correction as it comes in. */
         SubmissionRequest: {
@@ -825,6 +838,8 @@ export interface operations {
             header?: {
                 /** @description The version to replace. */
                 "If-Match"?: string;
+                /** @description Only if this person has no other correction of the photo. */
+                "If-None-Match"?: "*";
             };
             path: {
                 correction_id: string;
@@ -1139,7 +1154,8 @@ export interface operations {
             query?: {
                 /** @description Save it under the photo's name. */
                 download?: boolean;
-                settled?: boolean;
+                refined?: boolean;
+                subject?: string;
             };
             header?: never;
             path: {
