@@ -5,7 +5,9 @@ More hosts, not more workers, take more load.
 """
 
 import os
+import sys
 from pathlib import Path
+from typing import Any
 
 
 def _whole(name: str, default: int, low: int, high: int) -> int:
@@ -34,3 +36,11 @@ control_socket_disable = True
 
 accesslog = os.environ.get("WEB_ACCESS_LOG", "").strip() or None
 errorlog = "-"
+
+# Seconds a thread may keep the interpreter while others want it: short, so that a refusal or a sign of life, which
+# needs it a few times for a moment, does not wait its turn behind every photo at work.
+SWITCH_SECONDS = 0.0005
+
+
+def post_worker_init(worker: Any) -> None:
+    sys.setswitchinterval(SWITCH_SECONDS)
