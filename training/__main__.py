@@ -1,4 +1,4 @@
-"""`python -m training fine-tune|starter|evaluate`: one JSON object a line on standard output.
+"""`python -m training fine-tune|starter|evaluate|card`: one JSON object a line on standard output.
 
 Exit status 0: done; 2: the data, the base or the settings cannot be used; 1: training could not go on.
 """
@@ -55,6 +55,14 @@ def parser() -> argparse.ArgumentParser:
     starter.add_argument("--out", type=Path, required=True)
     starter.add_argument("--resume", action="store_true")
     settings(starter, StarterConfig())
+
+    page = commands.add_parser(
+        "card", help="calibrate the starter's weights, measure them, write their card and README"
+    )
+    page.add_argument("--weights", required=True, help="folder or 'starter'")
+    page.add_argument("--data", type=Path, required=True, help="images/ masks/ folder they were trained on")
+    page.add_argument("--evaluate", type=Path, required=True, help="images/ masks/ folder for the figures")
+    page.add_argument("--picture", type=Path, help="a .webp of failures to draw, in docs/images")
 
     figures = commands.add_parser("evaluate", help="figures of a set of weights")
     figures.add_argument("--weights", required=True, help="folder, .pth file or 'starter'")
@@ -132,9 +140,16 @@ def evaluate(args: argparse.Namespace) -> None:
     print(json.dumps({"weights": predictor.weights, "images": len(pairs), **judge(predictor, pairs)}))
 
 
+def card(args: argparse.Namespace) -> None:
+    from training.card import write
+
+    written = write(args.weights, args.data, args.evaluate, args.picture)
+    emit("done", weights=written["sha256"], figures=written["figures"])
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     args = parser().parse_args(arguments)
-    command = {"fine-tune": fine_tune, "starter": starter, "evaluate": evaluate}[args.command]
+    command = {"fine-tune": fine_tune, "starter": starter, "evaluate": evaluate, "card": card}[args.command]
     try:
         command(args)
     except (DataError, ManifestError, WeightsError, ConfigError, DeviceError) as error:

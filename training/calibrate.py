@@ -161,6 +161,7 @@ def calibrate(predictor: BackendPredictor, pairs: Sequence[Pair], seed: int = 0)
             "recall": round(float(found[truth].mean()), 4),
             "found": {kind: round(float(found[kinds == kind].mean()), 4) for kind in dict.fromkeys(kinds.tolist())},
             "cases": {kind: int((kinds == kind).sum()) for kind in dict.fromkeys(kinds.tolist())},
+            "folds": FOLDS,
             "calibration_error": round(error, 4),
             "reliability": bins,
         },

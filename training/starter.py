@@ -17,15 +17,14 @@ from segmentation import weights
 from segmentation.basnet_small import BASNetSmall
 from segmentation.predictor import TorchPredictor
 from segmentation.transforms import channels_last, normalise
-from training import checkpoint, starter_card
-from training.calibrate import calibrate
+from training import checkpoint
+from training.card import measured
 from training.config import StarterConfig
 from training.dataset import DataError, Pair, plain_folder, validation_split
 from training.encoder import load_pretrained
 from training.errors import TrainingError
 from training.evaluate import figures_of
 from training.events import emit
-from training.judge import judge
 from training.losses import deep_supervision
 from training.sampler import Prefetch, Sampler
 from training.schedule import rate_factor
@@ -138,31 +137,41 @@ def export(starter: Starter, validation: Sequence[Pair]) -> None:
     starter.save()
 
 
-def conclude(starter: Starter, validation: Sequence[Pair], evaluation: Path | None) -> dict[str, Any]:
-    """The final weights with their whole card: calibration, figures, data, licences. Answers the card."""
-    network, folder = starter.averaged(), starter.out / "weights"
-    base = {"network": NETWORK, "size": starter.config.size}
-    weights.save(folder, network, base, half=True)
-    predictor = TorchPredictor(weights.load(folder), "cpu")  # judged as stored, in 16 bits
-    card: dict[str, Any] = {
-        **base,
-        **calibrate(predictor, validation),
-        **starter_card.PROVENANCE,
-        "run": {
-            "steps": starter.step,
-            "pictures_seen": starter.step * starter.config.batch,
-            "minutes": round(starter.elapsed / 60, 1),
-            "config": starter.config.as_dict(),
-        },
+def command_of(config: StarterConfig, base: str | None) -> str:
+    """The command that makes such a run, its folders by their names."""
+    start = "--base BASE" if base else "--encoder encoder_mobilenetv2_050.npz"
+    usual = StarterConfig().as_dict()
+    changed = {name: value for name, value in config.as_dict().items() if value != usual[name] and name != "sources"}
+    options = [f"--{name.replace('_', '-')} {spelt(value)}" for name, value in changed.items()]
+    return " ".join(["python -m training starter --data train", start, "--out FOLDER", *options])
+
+
+def spelt(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def conclude(starter: Starter, validation: Sequence[Pair], evaluation: Path | None, base: str | None) -> dict[str, Any]:
+    """The final weights with their whole card: calibration, figures, data, licences, runs. Answers the card."""
+    config, folder = starter.config, starter.out / "weights"
+    run = {
+        "command": command_of(config, base),
+        "seed": config.seed,
+        "steps": starter.step,
+        "pictures_seen": starter.step * config.batch,
+        "minutes": round(starter.elapsed / 60, 1),
+        "config": config.as_dict(),
     }
-    weights.save(folder, network, card, half=True)
-    predictor = TorchPredictor(weights.load(folder), "cpu")  # now with its calibrated score
-    card["figures"] = {"validation": {"pictures": len(validation), **judge(predictor, validation)}}
-    if evaluation:
-        pairs = list(plain_folder(evaluation, longer_side=None))
-        card["figures"][evaluation.name] = {"pictures": len(pairs), **judge(predictor, pairs)}
-    weights.save(folder, network, card, half=True)
-    return weights.read_card(folder)
+    earlier = weights.load(base).card.get("runs", []) if base else []
+    weights.save(
+        folder,
+        starter.averaged(),
+        {"network": NETWORK, "size": config.size, "runs": [*earlier, run]},
+        half=True,
+    )
+    evaluated = {evaluation.name: list(plain_folder(evaluation, longer_side=None))} if evaluation else {}
+    card: dict[str, Any] = measured(weights.load(folder), validation, evaluated)  # judged as stored, in 16 bits
+    weights.write_card(folder, card)
+    return card
 
 
 def train(starter: Starter, training: Sequence[Pair], validation: Sequence[Pair], rank: int) -> None:
@@ -220,7 +229,7 @@ def work(
     if rank > 0:
         return
     starter.save()
-    card = conclude(starter, validation, evaluation)
+    card = conclude(starter, validation, evaluation, base)
     emit("done", step=starter.step, weights=card["sha256"], figures=card["figures"])
 
 

@@ -10,9 +10,7 @@ PROVENANCE: dict[str, Any] = {
         "origin": "MobileNetV2 0.5 of TensorFlow's deeplabv3_257_mv_gpu (pretrained on ImageNet, COCO and VOC)",
         "licence": "Apache-2.0",
     },
-    "command": (
-        "python -m training starter --data train --evaluate ecssd --encoder encoder_mobilenetv2_050.npz --out FOLDER"
-    ),
+    "architecture": "MobileNetV2 0.5 encoder, bridge, decoder with side outputs, residual refinement",
     "data": [
         {"name": "PASCAL-S", "pairs": 813, "source": "Li et al. 2014; VOC 2010 photographs", "licence": "academic"},
         {"name": "Caltech-101", "pairs": 861, "source": "Li et al. 2003", "licence": "CC BY 4.0 by its card"},
@@ -39,4 +37,6 @@ PROVENANCE: dict[str, Any] = {
     "evaluation": "every fourth picture of ECSSD (Shi et al. 2016), never trained on and never used to choose",
     "limits": "PASCAL-S is among the training pictures: no figure on PASCAL-S may be quoted for these weights.",
     "licences": ["Apache-2.0 (encoder)", "trained on sets for research: see data"],
+    "machine": "two cores of an AMD EPYC (Zen 4, AVX512-BF16) shared with other work; no GPU",
+    "tried": [],
 }

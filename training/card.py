@@ -1,0 +1,72 @@
+"""The whole card of a starter's weights, measured anew: `python -m training card`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from segmentation import weights
+from segmentation.backends.onnxruntime import OnnxRuntime
+from segmentation.golden import golden_answers
+from segmentation.predictor import BackendPredictor, TorchPredictor
+from training import failures, model_card, starter_card
+from training.calibrate import calibrate
+from training.dataset import Pair, Picture, plain_folder, validation_split
+from training.evaluate import figures_of
+from training.judge import judge
+
+COMMAND = "python -m training card --weights FOLDER --data train --evaluate ecssd"
+PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")
+
+
+def measured(
+    loaded: weights.LoadedWeights, validation: Sequence[Pair], evaluation: Mapping[str, Sequence[Pair]]
+) -> dict[str, Any]:
+    """The weights' card with a score calibrated on `validation`, and figures on it and on the sets of `evaluation`."""
+    card = {**loaded.card, **starter_card.PROVENANCE, "card_command": COMMAND}
+    card |= calibrate(TorchPredictor(loaded, "cpu"), validation)
+    predictor = TorchPredictor(replace(loaded, card=card), "cpu")
+    sets = {"validation": validation, **evaluation}
+    card["figures"] = {name: {"pictures": len(pairs), **judge(predictor, pairs)} for name, pairs in sets.items()}
+    card["golden"] = golden_answers(predictor)
+    return card
+
+
+def form_figures(found: weights.WeightsSet, pairs: Sequence[Pair]) -> dict[str, dict[str, float]]:
+    """Figures of every ONNX form of a set."""
+    figures = {}
+    for name in found.card.get("forms", {}):
+        path = found.form(name)
+        if path:
+            backend = OnnxRuntime(path, found.size)
+            figures[name] = figures_of(BackendPredictor(backend, found.sha256, found.card), pairs)
+    return figures
+
+
+def photos() -> list[tuple[str, Picture]]:
+    """scikit-image's public-domain photographs: they may be shown."""
+    from skimage import data
+
+    return [(name, getattr(data, name)()) for name in PHOTOS]
+
+
+def write(where: str, data: Path, evaluation: Path, picture: Path | None) -> dict[str, Any]:
+    """Measures the weights in a folder and writes card.json, README.md and the picture; answers the card."""
+    loaded = weights.load(where)
+    folder = loaded.folder
+    _, validation = validation_split(plain_folder(data))
+    pairs = list(plain_folder(evaluation, longer_side=None))
+    card = measured(loaded, validation, {evaluation.name: pairs})
+    card["bytes"] = (folder / weights.WEIGHTS).stat().st_size
+    card["form_figures"] = form_figures(weights.inspect(folder), pairs)
+    weights.write_card(folder, card)
+    shown = ""
+    if picture:
+        failures.draw(picture, TorchPredictor(replace(loaded, card=card), "cpu"), pairs, photos())
+        shown = f"../../docs/images/{picture.name}"
+    parameters = sum(p.numel() for p in loaded.network.parameters())
+    page = model_card.render(card, parameters, shown)
+    weights.write(folder / "README.md", page.encode())
+    return card
