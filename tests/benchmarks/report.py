@@ -69,7 +69,15 @@ def page(notes: dict[str, Any]) -> list[str]:
         *table(
             ["server", "road", "photo", "rate /s", "p50", "p95", "stages, p50 in ms"],
             [
-                [r["server"], r["road"], r["photo"], f"{r['rate']:g}", ms(r["p50"]), ms(r["p95"]), stages(r["stages"])]
+                [
+                    r["server"],
+                    r["road"],
+                    r["photo"],
+                    f"{r['rate']:g}" if r["rate"] else "one at a time",
+                    ms(r["p50"]),
+                    ms(r["p95"]),
+                    stages(r["stages"]),
+                ]
                 for r in notes["large"]
             ],
         ),
