@@ -121,7 +121,8 @@ def on_cuda(notes: dict, rows: dict[str, dict[str, Any]]) -> None:
     single, batch = rows["torch-cuda"], rows["torch-cuda, batch"]
     bar(notes, "BASNet on CUDA, bf16", "≥ 1,200 pictures/s", batch["per_second"], "/s", batch["per_second"] >= 1200)
     gain, added = batch["per_second"] / single["per_second"], batch["p50"] - single["p50"]
-    bar(notes, f"Gain by batches, {added:.1f} ms added", "≥ 4× for ≤ 10 ms", gain, "×", gain >= 4 and added <= 10)
+    met = gain >= 4 and added <= 10
+    bar(notes, "Gain by batches on CUDA", "≥ 4× for ≤ 10 ms", gain, f"× for {added:.1f} ms", met)
 
 
 # (b) and (d): photo to sticker through HTTP, and the cold start
@@ -307,7 +308,7 @@ def test_memory(notes: dict, starts: dict[str, Start], photos: dict[str, list[Pa
     row = notes["memory"]["StickerSnap"]
     grown = row["last"] - row["first"]
     flat = grown <= max(10.0, 0.02 * row["first"])
-    bar(notes, f"Memory grown over {row['visits']} stickers", "≤ 10 MiB or 2 %", grown, "MiB", flat)
+    bar(notes, "Resident memory grown", "≤ 10 MiB or 2 %", grown, f"MiB in {row['visits']:,} stickers", flat)
 
 
 @contextlib.contextmanager

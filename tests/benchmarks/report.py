@@ -1,6 +1,7 @@
 """docs/benchmarks/service.md and its plot, from what a run noted."""
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,42 @@ def bars(found: list[dict[str, Any]]) -> str:
     return "\n".join(["", "Bars", *lines, ""])
 
 
-def write(notes: dict[str, Any]) -> Path:
-    """Writes the table and the plot; answers the table's path."""
+def write(found: dict[str, Any]) -> Path:
+    """Writes what was found, the table and the plot; answers the table's path.
+
+    What this run left out (`make bench ARGS='-k load'`) stays as the last run that had it found it.
+    """
     folder = ROOT / "docs" / "benchmarks"
     folder.mkdir(parents=True, exist_ok=True)
+    kept = folder / "service.json"
+    notes = merged(json.loads(kept.read_text()) if kept.is_file() else {}, found)
+    kept.write_text(json.dumps(notes, indent=1, ensure_ascii=False) + "\n")
+    missing = {"network", "load", "overload", "large", "overhead", "idle", "memory", "cold"} - notes.keys()
+    if missing:
+        print(f"Not measured yet, so no report: {', '.join(sorted(missing))}")
+        return kept
     plot(notes["load"], folder / "latency.svg")
     path = folder / "service.md"
     path.write_text("\n".join(page(notes)) + "\n")
     return path
+
+
+def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """The newer of every figure, rounded to what can be told apart."""
+    again = {bar["name"] for bar in new["bars"]}
+    bars = [bar for bar in old.get("bars", []) if bar["name"] not in again] + new["bars"]
+    return {**old, **rounded(new), "bars": bars}
+
+
+def rounded(value: Any) -> Any:
+    """The same, its floats with four digits; nan, of nothing measured, as None."""
+    if isinstance(value, dict):
+        return {name: rounded(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [rounded(inner) for inner in value]
+    if isinstance(value, float):
+        return float(f"{value:.4g}") if value == value else None
+    return value
 
 
 def page(notes: dict[str, Any]) -> list[str]:
@@ -141,8 +170,8 @@ def row(name: str, step: dict[str, Any]) -> list[str]:
     return [name, rate, f"{step['goodput']:.1f}", *times, *counts]
 
 
-def ms(value: float) -> str:
-    return f"{value:,.0f}" if value == value else "–"
+def ms(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}"
 
 
 def stages(found: dict[str, float]) -> str:
