@@ -15,5 +15,6 @@ def test_it_shows_what_serves_and_since_when(olgas_page, stack, shot) -> None:
     deployments = page.get_by_role("region", name="Deployments")
     expect(deployments.get_by_role("listitem").first).to_contain_text(weights[:12])
     expect(deployments.get_by_role("listitem").first).to_contain_text("current")
+    expect(deployments.get_by_role("listitem").first).to_contain_text("shipped")
     expect(page.get_by_role("button", name="Retrain now")).to_be_visible()
     shot(page, "releases")

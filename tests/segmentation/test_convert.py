@@ -143,7 +143,7 @@ def test_an_onnx_graph_of_others_becomes_a_set_that_serves(tmp_path: Path, forei
     two = np.stack([np.zeros((320, 320, 3), np.uint8), np.full((320, 320, 3), 200, np.uint8)])
     answers = np.concatenate([backend.run(two[i : i + backend.batch_limit]) for i in range(0, 2, backend.batch_limit)])
     assert answers.shape == (2, 2, 320, 320)
-    with pytest.raises(weights.WeightsError, match="cannot be trained"):
+    with pytest.raises(weights.WeightsError, match="no network to train"):
         weights.load(found.folder)
 
 
