@@ -116,7 +116,10 @@ def web(url: str, ready: dict[str, Any] | None, deployment: Deployment | None) -
 
 
 def device(ready: dict[str, Any] | None) -> Finding:
-    wanted, used = settings.DEVICE, str((ready or {}).get("device") or "nothing")
+    ready = ready or {}
+    wanted, used = "cuda" if settings.REQUIRE_GPU else settings.DEVICE, str(ready.get("device") or "nothing")
+    if lost := ready.get("lost"):
+        return Finding("device", Health.ILL, f"{lost} Check the GPU, then restart the web server.")
     if wanted == "cuda" and not used.startswith("cuda"):
         import torch  # seconds: only to explain
 
@@ -124,8 +127,10 @@ def device(ready: dict[str, Any] | None) -> Finding:
         cure = (
             "Restart the web server." if torch.cuda.is_available() else "Check the driver and the CUDA build of torch."
         )
-        return Finding("device", Health.ILL, f"A GPU was asked for (STICKERSNAP_DEVICE=cuda), but {why}. {cure}")
-    return Finding("device", Health.WELL, f"Asked for {wanted}, the web server uses {used}.")
+        asked = "REQUIRE_GPU=1" if settings.REQUIRE_GPU else "STICKERSNAP_DEVICE=cuda"
+        return Finding("device", Health.ILL, f"A GPU was asked for ({asked}), but {why}. {cure}")
+    by = f" by {ready['backend']}" if "backend" in ready else ""
+    return Finding("device", Health.WELL, f"Asked for {wanted}, the web server uses {used}{by}.")
 
 
 def loop() -> Finding:

@@ -78,6 +78,10 @@ def test_doctor_fails_when_a_gpu_was_asked_for_and_is_not_used(settings, web):
     assert finding("device").health is checkup.Health.ILL
     web["device"] = "cuda"
     assert finding("device", web["url"]).health is checkup.Health.WELL
+    web.update(device="cpu", lost="The torch-cuda device was lost; onnxruntime answers instead, more slowly.")
+    lost = finding("device", web["url"])
+    assert lost.health is checkup.Health.ILL
+    assert "restart the web server" in lost.sentence
 
 
 def test_doctor_compares_what_serves_with_what_is_deployed(web):
