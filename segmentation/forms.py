@@ -1,8 +1,8 @@
 """Other forms of a set of weights: `python -m segmentation.forms FOLDER [--pictures FOLDER]` makes them.
 
 `weights.onnx` (form "onnx", weights stored in 16 bits, computed in float32) is what a CPU serves from, without torch.
-`weights.int8.onnx` (form "int8", weights in 8 bits) is for browsers, made for networks small enough for them. Both
-are derived: the set's name stays the sha256 of weights.safetensors. Each is compared with torch on pictures before
+`weights.int8.onnx` (form "int8", large weights in 8 bits) is for browsers, made of networks small enough for them.
+Both are derived: the set's name stays the sha256 of weights.safetensors. Each is compared with torch on pictures before
 it counts, and its digest and how far it differs are kept on the card, `card["forms"]`.
 """
 
@@ -45,7 +45,7 @@ class Form:
 
 FORMS: Mapping[str, Form] = {
     "onnx": Form(weights.ONNX, "fp16", most_mean=0.002, least_iou=0.99),
-    "int8": Form("weights.int8.onnx", "int8", most_mean=0.02, least_iou=0.9, most_bytes=BROWSER_BYTES),
+    "int8": Form("weights.int8.onnx", "int8", most_mean=0.01, least_iou=0.95, most_bytes=BROWSER_BYTES),
 }
 
 

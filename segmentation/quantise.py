@@ -7,7 +7,7 @@ load: such a graph computes at float32's speed and precision with weights rounde
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,40 +18,48 @@ if TYPE_CHECKING:
     import onnx
 
 LEAST_WEIGHTS = 256  # what is smaller stays as it is: it saves nothing
+LARGE = 16_384  # weights in a convolution from which on 8 bits do
 HALF_MOST = 65504.0
+
+Stored = tuple[list[Any], list[Any]]
 
 
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy whose convolutions' weights are stored as 16-bit floats. Weights past their range stay as they are."""
-    from onnx import TensorProto, helper, numpy_helper
-
-    def store(name: str, values: NDArray[np.float32]) -> tuple[list[Any], list[Any]]:
-        if abs(values).max() > HALF_MOST:
-            return [numpy_helper.from_array(values, name)], []
-        cast = helper.make_node("Cast", [f"{name}.half"], [name], name=f"{name}.cast", to=TensorProto.FLOAT)
-        return [numpy_helper.from_array(values.astype(np.float16), f"{name}.half")], [cast]
-
-    return replaced(model, store)
+    return replaced(model, in_16_bits)
 
 
 def weights_in_8_bits(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy whose convolutions' weights are stored as int8, one scale for each output channel, symmetric."""
+    """A copy whose large convolutions' weights are stored as int8, one symmetric scale for each output channel.
+
+    Those of small convolutions are stored as 16-bit floats: they are most of the loss and little of the size.
+    """
+    return replaced(model, lambda name, values: (in_8_bits if values.size >= LARGE else in_16_bits)(name, values))
+
+
+def in_16_bits(name: str, values: NDArray[np.float32]) -> Stored:
     from onnx import TensorProto, helper, numpy_helper
 
-    def store(name: str, values: NDArray[np.float32]) -> tuple[list[Any], list[Any]]:
-        most = abs(values).reshape(len(values), -1).max(1)
-        scale = (np.where(most > 0, most, 1) / 127).astype(np.float32).reshape(-1, *[1] * (values.ndim - 1))
-        levels = np.clip(np.round(values / scale), -127, 127).astype(np.int8)
-        cast = helper.make_node("Cast", [f"{name}.int8"], [f"{name}.levels"], name=f"{name}.cast", to=TensorProto.FLOAT)
-        scaled = helper.make_node("Mul", [f"{name}.levels", f"{name}.scale"], [name], name=f"{name}.mul")
-        kept = [numpy_helper.from_array(levels, f"{name}.int8"), numpy_helper.from_array(scale, f"{name}.scale")]
-        return kept, [cast, scaled]
-
-    return replaced(model, store)
+    if abs(values).max() > HALF_MOST:
+        return [numpy_helper.from_array(values, name)], []
+    cast = helper.make_node("Cast", [f"{name}.half"], [name], name=f"{name}.cast", to=TensorProto.FLOAT)
+    return [numpy_helper.from_array(values.astype(np.float16), f"{name}.half")], [cast]
 
 
-def replaced(model: onnx.ModelProto, store: Any) -> onnx.ModelProto:
-    """A copy in which `store` (name, values → initializers, nodes) says how each convolution's weights are kept."""
+def in_8_bits(name: str, values: NDArray[np.float32]) -> Stored:
+    from onnx import TensorProto, helper, numpy_helper
+
+    most = abs(values).reshape(len(values), -1).max(1)
+    scale = (np.where(most > 0, most, 1) / 127).astype(np.float32).reshape(-1, *[1] * (values.ndim - 1))
+    levels = np.clip(np.round(values / scale), -127, 127).astype(np.int8)
+    cast = helper.make_node("Cast", [f"{name}.int8"], [f"{name}.levels"], name=f"{name}.cast", to=TensorProto.FLOAT)
+    scaled = helper.make_node("Mul", [f"{name}.levels", f"{name}.scale"], [name], name=f"{name}.mul")
+    kept = [numpy_helper.from_array(levels, f"{name}.int8"), numpy_helper.from_array(scale, f"{name}.scale")]
+    return kept, [cast, scaled]
+
+
+def replaced(model: onnx.ModelProto, store: Callable[[str, NDArray[np.float32]], Stored]) -> onnx.ModelProto:
+    """A copy in which `store` says by which initializers and nodes each convolution's weights are kept."""
     import onnx
     from onnx import numpy_helper
 
@@ -88,6 +96,8 @@ def static(model: onnx.ModelProto, pictures: Sequence[NDArray[np.uint8]]) -> onn
 
     if len(pictures) < 8:
         raise ValueError("Static int8 is calibrated with at least eight pictures: give a folder of photos.")
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)  # onnxruntime moves what it is given into files
     size = model.graph.input[0].type.tensor_type.shape.dim[1].dim_value
 
     class Reader(CalibrationDataReader):
@@ -101,7 +111,7 @@ def static(model: onnx.ModelProto, pictures: Sequence[NDArray[np.uint8]]) -> onn
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "int8.onnx"
         quantize_static(
-            model,
+            copy,
             out,
             Reader(),
             per_channel=True,

@@ -107,7 +107,7 @@ def session(path: Path | bytes, threads: int | None) -> onnxruntime.InferenceSes
     options.log_severity_level = 3
     # Threads that wait for work by turning in circles would take the cores from decoding and encoding.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    refusals = (errors.Fail, errors.InvalidGraph, errors.InvalidProtobuf, errors.NotImplemented, errors.NoSuchFile)
+    refusals = tuple(kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception))
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except refusals as error:
