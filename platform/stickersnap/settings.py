@@ -148,7 +148,7 @@ BACKEND = env.choice("STICKERSNAP_BACKEND", "auto", ("auto", *backends.MODULES))
 REQUIRE_GPU = env.flag("REQUIRE_GPU")
 CORES = backends.usable_cores()
 NETWORK_THREADS = env.integer("STICKERSNAP_NETWORK_THREADS", CORES, 1, 1024)
-BATCH_LIMIT = env.integer("STICKERSNAP_BATCH_LIMIT", 64, 1, 1024)
+BATCH_LIMIT = env.integer("STICKERSNAP_BATCH_LIMIT", 0, 0, 1024)
 # At most half of the web process's threads work on photos: the others refuse, and say that the service is alive.
 WEB_THREADS = env.integer("WEB_THREADS", 32, 1, 256)
 PREDICTIONS_WAITING = env.integer(

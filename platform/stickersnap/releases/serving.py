@@ -149,7 +149,8 @@ def _tested(backend: Backend, weights: sets.WeightsSet) -> ServedPredictor:
     engine = Engine(
         backend,
         waiting=settings.PREDICTIONS_WAITING,
-        batch_limit=settings.BATCH_LIMIT,
+        # On a CPU four pictures take four times as long as one: the first would wait for the others in vain.
+        batch_limit=settings.BATCH_LIMIT or (1 if backend.device == "cpu" else None),
         fallback=partial(_on_cpu, weights) if backend.device != "cpu" and not settings.REQUIRE_GPU else None,
         watcher=EngineMetrics(),
     )
