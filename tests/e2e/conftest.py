@@ -177,9 +177,8 @@ def person(browser, stack: Stack, request: pytest.FixtureRequest):
     contexts, complaints = [], []
 
     def make(**options: Any):
-        context = browser.new_context(
-            base_url=stack.url, viewport={"width": 1280, "height": 900}, locale="en-GB", **options
-        )
+        desktop = {"viewport": {"width": 1280, "height": 900}}
+        context = browser.new_context(base_url=stack.url, locale="en-GB", **desktop | options)
         context.set_default_timeout(PATIENCE * 1000)
         # Somebody must listen before a key opens the chooser: only then does the browser hand it over.
         context.on("page", lambda page: page.on("filechooser", lambda chooser: None))

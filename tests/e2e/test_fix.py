@@ -270,37 +270,17 @@ def test_work_is_not_thrown_away_by_a_slip(page, photographs, make_sticker, api,
     question.get_by_role("button", name="Keep painting").click()
     expect(page.get_by_role("button", name="Undo")).to_be_enabled()
     page.get_by_role("button", name="Cancel").click()
+    question.get_by_role("button", name="Leave, keep draft").click()
+    expect(page.get_by_role("article", name=CAT)).to_be_visible()
+
+    open_editor(page, CAT)
+    expect(page.get_by_role("button", name="Undo")).to_be_enabled()
+    page.get_by_role("button", name="Cancel").click()
     question.get_by_role("button", name="Discard").click()
     expect(page.get_by_role("article", name=CAT)).to_be_visible()
+    open_editor(page, CAT)
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
     assert api(page).photo(CAT)["correction"] is None
-
-
-def test_two_tabs_do_not_overwrite_each_other_unknowingly(page, photographs, make_sticker, api, shot) -> None:
-    make_sticker(page, photographs / CAT)
-    fix(page, api(page), row=60)
-    answer_consent(page, "No thanks")
-    expect(page.get_by_role("article", name=CAT)).to_be_visible()
-    other = page.context.new_page()
-    other.goto("/")
-    open_editor(other, CAT)
-
-    fix(page, api(page), row=120)
-    expect(page.get_by_role("article", name=CAT)).to_be_visible()
-    assert api(page).photo(CAT)["correction"]["version"] == 2
-
-    erase(other, api(other), row=180)
-    other.get_by_role("button", name="Save").click()
-    question = other.get_by_role("dialog", name="This fix was changed elsewhere")
-    expect(question).to_be_visible()
-    shot(other, "conflict")
-    assert api(page).photo(CAT)["correction"]["version"] == 2
-    question.get_by_role("button", name="Overwrite").click()
-    expect(other.get_by_role("article", name=CAT)).to_be_visible()
-    correction = api(page).photo(CAT)["correction"]
-    assert correction["version"] == 3
-    painted = api(page).picture(correction["mask_url"])
-    assert painted[180, 150] == 0
-    assert painted[120, 150] != 0
 
 
 def erase(page: Any, api: Any, row: int) -> None:
