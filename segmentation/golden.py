@@ -62,6 +62,14 @@ def golden_answers(predictor: Predictor) -> list[dict[str, Any]]:
     return answers
 
 
+def is_answer(entry: Any) -> bool:
+    """Is this what `golden_answers` says of one picture?"""
+    if not isinstance(entry, dict) or not isinstance(entry.get("cells"), list) or len(entry["cells"]) != GRID * GRID:
+        return False
+    figures = [*entry["cells"], entry.get("uncertainty"), entry.get("subject_score")]
+    return isinstance(entry.get("picture"), str) and all(type(figure) in (int, float) for figure in figures)
+
+
 def self_test(predictor: Predictor) -> None:
     """Raises GoldenError unless the weights are those of the card and answer the golden pictures as the card says."""
     card = predictor.card
@@ -70,6 +78,8 @@ def self_test(predictor: Predictor) -> None:
     expected = card.get("golden")
     if not expected:
         raise GoldenError("The card has no golden answers: save the weights again with segmentation.weights.save.")
+    if not isinstance(expected, list) or len(expected) != len(pictures()) or not all(map(is_answer, expected)):
+        raise GoldenError("The card's golden answers are not of the golden pictures: fetch these weights again.")
     for before, now in zip(expected, golden_answers(predictor), strict=True):
         name = now["picture"]
         figures = [now["uncertainty"], now["subject_score"]]

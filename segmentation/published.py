@@ -6,8 +6,9 @@ holds are pinned by the MD5 that rembg itself checks, since no other was ever pu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from segmentation.transforms import MEAN, STD
@@ -36,6 +37,28 @@ class Graph:
         """What a card keeps; `Graph(**card["graph"])` brings it back."""
         values = asdict(self)
         return {**values, "mean": list(self.mean), "std": list(self.std)}
+
+
+def graph_fault(values: Any) -> str:
+    """What makes a card's `graph` unusable; empty where nothing does."""
+    names = {part.name for part in fields(Graph)}
+    if not isinstance(values, dict) or not values.keys() <= names:
+        return f"needs a graph with nothing but {', '.join(sorted(names))}"
+    if not all(isinstance(values.get(name, ""), str) for name in ("input", "refined", "coarse")):
+        return "names inputs and outputs of its graph by something else than names"
+    for name in ("mean", "std"):
+        if not are_three_numbers(values.get(name, STD)):
+            return f"has a {name} of its graph that is not three numbers"
+    if not all(values.get("std", STD)):
+        return "divides by a std of 0"
+    if values.get("answers", "logits") not in ("logits", "probabilities"):
+        return "has a graph that answers neither logits nor probabilities"
+    return ""
+
+
+def are_three_numbers(values: Any) -> bool:
+    numbers = values if isinstance(values, list | tuple) else []
+    return len(numbers) == 3 and all(type(n) in (int, float) and math.isfinite(n) for n in numbers)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from segmentation import networks
 from segmentation.golden import golden_answers
+from segmentation.published import graph_fault
 from segmentation.uncertainty import subject_fault
 
 if TYPE_CHECKING:
@@ -217,8 +218,10 @@ def card_fault(card: Any) -> str:
         return f"names the format {card['format']!r}, known are {', '.join(FILES)}"
     if format_of(card) == "safetensors" and card.get("network") not in networks.NAMES:
         return f"names no known network ({', '.join(networks.NAMES)})"
-    if format_of(card) == "onnx" and not (card.get("network") and isinstance(card.get("graph"), dict)):
-        return "does not say how the input of its graph is prepared"
+    if format_of(card) == "onnx" and not isinstance(card.get("network"), str):
+        return "names no network"
+    if format_of(card) == "onnx" and (fault := graph_fault(card.get("graph"))):
+        return fault
     if not isinstance(card.get("size", 256), int) or card.get("size", 256) not in SIZES:
         return f"has the size {card['size']!r}, it must be a whole number from {SIZES[0]} to {SIZES[-1]}"
     threshold = card.get("subject_threshold", 0.5)

@@ -178,3 +178,65 @@ def test_a_card_whose_subject_score_can_not_be_computed_is_refused(subject: obje
     assert "subject" in weights.card_fault(card)
     usable = {"coefficients": [1, 2.0, 3.0, 4.0], "intercept": -1.5}
     assert weights.card_fault({**card, "subject": usable}) == ""
+
+
+GRAPH = {
+    "input": "input.1",
+    "refined": "d0",
+    "coarse": "d1",
+    "mean": [0.5] * 3,
+    "std": [1, 1, 1.0],
+    "answers": "logits",
+}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": "pickle"},
+        {"format": ["onnx"]},
+        {"network": None},
+        {"size": 320.5},
+        {"size": 100_000},
+        {"size": "320"},
+        {"subject_threshold": float("nan")},
+        {"subject_threshold": True},
+        {"forms": ["int8"]},
+        {"forms": {"int8": {"file": 1, "sha256": ""}}},
+        {"graph": None},
+        {"graph": {**GRAPH, "code": "import os"}},
+        {"graph": {**GRAPH, "input": 1}},
+        {"graph": {**GRAPH, "mean": [0.5, 0.5]}},
+        {"graph": {**GRAPH, "mean": 0.5}},
+        {"graph": {**GRAPH, "mean": ["a", "b", "c"]}},
+        {"graph": {**GRAPH, "std": [1, 0, 1]}},
+        {"graph": {**GRAPH, "std": [1, float("inf"), 1]}},
+        {"graph": {**GRAPH, "answers": "classes"}},
+    ],
+)
+def test_a_card_that_does_not_fit_is_refused_by_what_is_wrong(tmp_path: Path, change: dict) -> None:
+    card = {"format": "onnx", "network": "u2net", "size": 320, "graph": GRAPH, "sha256": "0" * 64}
+    assert weights.card_fault(card) == ""
+    (tmp_path / weights.CARD).write_text(json.dumps(card | change))
+    with pytest.raises(weights.WeightsError, match="correct the card, or fetch these weights again"):
+        weights.inspect(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda answers: answers.pop(),
+        lambda answers: answers.append("more"),
+        lambda answers: answers[0].pop("cells"),
+        lambda answers: answers[0].update(cells=[1, 2]),
+        lambda answers: answers[0].update(uncertainty="low"),
+        lambda answers: answers[0].update(subject_score=None),
+    ],
+)
+def test_golden_answers_that_are_none_are_refused(spoil: object) -> None:
+    loaded = weights.load("starter")
+    answers = json.loads(json.dumps(loaded.card["golden"]))
+    spoil(answers)
+    other = weights.LoadedWeights(loaded.network, loaded.sha256, {**loaded.card, "golden": answers}, loaded.folder)
+    with pytest.raises(golden.GoldenError, match="golden answers are not of the golden pictures"):
+        golden.self_test(TorchPredictor(other, "cpu"))
