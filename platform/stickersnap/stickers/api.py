@@ -58,6 +58,7 @@ class StickerSerializer(serializers.ModelSerializer):
     bytes = serializers.SerializerMethodField()
     filename = serializers.SerializerMethodField()
     subjects = serializers.ListField(
+        read_only=True,
         child=serializers.ListField(child=serializers.FloatField(), min_length=2, max_length=2),
         help_text=Sticker._meta.get_field("subjects").help_text,
     )
@@ -78,6 +79,7 @@ class StickerSerializer(serializers.ModelSerializer):
             "filename",
             "notes",
         ]
+        read_only_fields = ["subject"]
 
     def get_file_url(self, sticker: Sticker) -> str:
         return reverse("sticker-file", args=[sticker.id])

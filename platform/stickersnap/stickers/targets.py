@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
+from segmentation import picture as pictures
 from stickersnap.stickers import render
 
 WHATSAPP_BYTES = 100_000
@@ -48,9 +49,7 @@ def _png(cut: Image.Image, outline: bool) -> StickerFile:
     if outline:
         width = max(2, round(OUTLINE * max(cut.size) / SIDE))
         cut = render.outlined(render.pad(cut, width + 1), width)
-    out = io.BytesIO()
-    cut.save(out, "PNG", compress_level=4)
-    return StickerFile(out.getvalue(), "image/png", cut.width, cut.height, notes)
+    return StickerFile(pictures.encode_png(np.asarray(cut)), "image/png", cut.width, cut.height, notes)
 
 
 def _whatsapp(cut: Image.Image, outline: bool) -> StickerFile:

@@ -730,9 +730,9 @@ export interface components {
             target: components["schemas"]["TargetEnum"];
             outline: boolean;
             /** @description all, largest, or a point in it as 0.5,0.4. */
-            subject?: string;
+            readonly subject: string;
             /** @description Points [x, y], 0 to 1: one in each subject of the photo, the largest first. */
-            subjects: number[][];
+            readonly subjects: number[][];
             width: number;
             height: number;
             readonly bytes: number;

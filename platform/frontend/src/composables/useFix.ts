@@ -2,7 +2,7 @@ import { onUnmounted, ref, shallowRef } from "vue";
 import { ApiError, sayError } from "../api/client";
 import { readCorrection, readMaskBytes } from "../api/corrections";
 import { readPhoto } from "../api/photos";
-import type { Correction, Photo } from "../api/types";
+import type { Correction, Photo, Prediction } from "../api/types";
 import { servedOf, type BaseRow } from "../drafts/database";
 import { beginDraft, resumeDraft, storedDraft, type Draft, type Keeping } from "../drafts/draft";
 import { claimPhoto, type Claim } from "../drafts/tabs";
@@ -43,8 +43,8 @@ const STROKES_AT_MOST = 20_000; // that the server takes
 const CLAIM_TRIES = 4; // a reloaded page's predecessor needs a moment to let go
 const CLAIM_PAUSE = 150; // milliseconds
 
-/** One photo's fix: opened, written down stroke by stroke, saved. */
-export function useFix(photoId: string) {
+/** One photo's fix: opened, written down stroke by stroke, saved. A first one begins on the subject that was chosen. */
+export function useFix(photoId: string, subject = "all") {
   const outbox = useOutbox();
   const opened = shallowRef<Opened | null>(null);
   const choice = shallowRef<Choice | null>(null);
@@ -77,7 +77,7 @@ export function useFix(photoId: string) {
       if (!claim) return void (elsewhere.value = "open");
       stored = await storedDraft(photoId);
       const photo = await latestOf(photoId, stored?.row.about ?? null);
-      const [image, base] = await Promise.all([loadImage(photo.image_url), stored?.base ?? readBase(photo)]);
+      const [image, base] = await Promise.all([loadImage(photo.image_url), stored?.base ?? readBase(photo, subject)]);
       const plane = await decodePng(base.mask);
       const { draft, steps, done } = stored
         ? await resumeDraft(stored, plane)
@@ -158,7 +158,7 @@ export function useFix(photoId: string) {
   /** What stands on the server is asked about, unless it is the very mask that stands here. */
   async function ask(latest: Photo, saving: boolean): Promise<void> {
     const { plane, draft } = opened.value!;
-    const url = latest.correction?.mask_url ?? latest.prediction!.mask_url;
+    const url = latest.correction?.mask_url ?? maskUrl(latest.prediction!, subject);
     const theirs = await decodePng(await readMaskBytes(url));
     if (samePlane(theirs, plane)) return restOn(latest);
     const base = await decodePng(draft.base.mask);
@@ -234,9 +234,13 @@ async function latestOf(id: string, remembered: Photo | null): Promise<Photo> {
   }
 }
 
+function maskUrl({ mask_url }: Prediction, subject: string): string {
+  return subject === "all" ? mask_url : `${mask_url}&subject=${encodeURIComponent(subject)}`;
+}
+
 /** What a new draft begins on: the correction with its log, or the prediction. */
-async function readBase({ correction, prediction }: Photo): Promise<Omit<BaseRow, "photo">> {
-  const url = correction?.mask_url ?? prediction?.mask_url;
+async function readBase({ correction, prediction }: Photo, subject: string): Promise<Omit<BaseRow, "photo">> {
+  const url = correction?.mask_url ?? (prediction && maskUrl(prediction, subject));
   if (!url) throw new Error("This photo has no mask yet. Go back and try again in a moment.");
   const [mask, before] = await Promise.all([readMaskBytes(url), correction ? readCorrection(correction.id) : null]);
   return { mask, strokes: before?.strokes ?? [], seconds: before?.seconds ?? 0 };

@@ -16,6 +16,8 @@ export interface Card {
 const photos = ref<Photo[]>([]);
 const previews = reactive(new Map<string, string>());
 const outlines = reactive(new Map<string, boolean>());
+/** Of photos with several subjects the one that was chosen, as stickers are asked for it. */
+const subjects = reactive(new Map<string, string>());
 const next = ref<string | null>(null);
 const error = ref("");
 const loaded = ref(false);
@@ -41,7 +43,7 @@ export function usePhotos() {
     ...queue.uploads.map((upload) => ({ id: upload.id, upload, photo: null })),
     ...photos.value.map((photo) => ({ id: photo.id, upload: null, photo })),
   ]);
-  return { cards, next, error, loaded, previews, outlines, queue, load, loadMore, put, remove, startOver };
+  return { cards, next, error, loaded, previews, outlines, subjects, queue, load, loadMore, put, remove, startOver };
 }
 
 async function load(): Promise<void> {
@@ -102,4 +104,5 @@ function forget(id: string): void {
   if (preview) URL.revokeObjectURL(preview);
   previews.delete(id);
   outlines.delete(id);
+  subjects.delete(id);
 }

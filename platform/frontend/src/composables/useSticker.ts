@@ -1,10 +1,11 @@
 import { onScopeDispose, ref, watch, type Ref } from "vue";
 import { ApiError, sayError } from "../api/client";
-import { makeSticker } from "../api/stickers";
+import { makeSticker, type Wish } from "../api/stickers";
 import type { Photo, Sticker, Target } from "../api/types";
+import { notify } from "./useAnnouncer";
 
-/** The sticker of a photo, made anew whenever its mask or its outline changes. */
-export function useSticker(photo: Ref<Photo>, outline: Ref<boolean>) {
+/** The sticker of a photo, made anew whenever its mask, its outline or the chosen subject changes. */
+export function useSticker(photo: Ref<Photo>, outline: Ref<boolean>, subject: Ref<string>) {
   const sticker = ref<Sticker | null>(null);
   const busy = ref(false);
   const error = ref("");
@@ -25,15 +26,24 @@ export function useSticker(photo: Ref<Photo>, outline: Ref<boolean>) {
     }
     busy.value = true;
     try {
-      sticker.value = await makeSticker(photo.value.id, outline.value, "png", mine.signal);
+      sticker.value = await makeSticker(photo.value.id, wish(), "png", mine.signal);
     } catch (caught) {
       if (mine.signal.aborted) return;
       if (caught instanceof ApiError && caught.passing) return again(caught);
+      if (caught instanceof ApiError && caught.code === "no_subject_there") return missed(caught);
       if (caught instanceof ApiError && caught.code === "no_subject_found") empty.value = true;
       else error.value = sayError(caught);
       sticker.value = null;
     }
     if (!mine.signal.aborted) busy.value = false;
+  }
+
+  const wish = (): Wish => ({ outline: outline.value, subject: subject.value });
+
+  /** A point beside every subject: the choice stays what it was. */
+  function missed(caught: ApiError): void {
+    notify(caught.detail);
+    subject.value = sticker.value?.subject ?? "all";
   }
 
   function again(caught: ApiError): void {
@@ -44,7 +54,7 @@ export function useSticker(photo: Ref<Photo>, outline: Ref<boolean>) {
   /** Makes the file for a messenger and hands it to the browser's downloads. */
   async function download(target: Target): Promise<Sticker> {
     const ready = target === "png" && sticker.value && !busy.value ? sticker.value : null;
-    const made = ready ?? (await makeSticker(photo.value.id, outline.value, target));
+    const made = ready ?? (await makeSticker(photo.value.id, wish(), target));
     const link = document.createElement("a");
     link.href = `${made.file_url}?download=1`;
     link.download = made.filename;
@@ -54,7 +64,7 @@ export function useSticker(photo: Ref<Photo>, outline: Ref<boolean>) {
     return made;
   }
 
-  watch(() => [photo.value.id, maskOf(photo.value), outline.value].join(), make, { immediate: true });
+  watch(() => [photo.value.id, maskOf(photo.value), outline.value, subject.value].join(), make, { immediate: true });
   onScopeDispose(() => {
     stop.abort();
     clearTimeout(timer);

@@ -37,6 +37,8 @@ const sticker: Sticker = {
   file_url: "/sticker.png",
   target: "png",
   outline: true,
+  subject: "all",
+  subjects: [[0.5, 0.5]],
   width: 9,
   height: 8,
   bytes: 1234,
@@ -57,7 +59,7 @@ describe("photo card", () => {
   it("makes the sticker at once and shows it beside the photo", async () => {
     const wrapper = card();
     await flushPromises();
-    expect(makeSticker).toHaveBeenCalledWith("p", true, "png", expect.anything());
+    expect(makeSticker).toHaveBeenCalledWith("p", { outline: true, subject: "all" }, "png", expect.anything());
     expect(wrapper.get("img[alt='Sticker of cat.jpg']").attributes("src")).toBe("/sticker.png");
     expect(wrapper.get("img[alt='Photo cat.jpg']").attributes("src")).toBe("/photo.jpg");
   });
@@ -69,7 +71,7 @@ describe("photo card", () => {
     expect(wrapper.emitted("update:outline")).toEqual([[false]]);
     await wrapper.setProps({ outline: false });
     await flushPromises();
-    expect(makeSticker).toHaveBeenLastCalledWith("p", false, "png", expect.anything());
+    expect(makeSticker).toHaveBeenLastCalledWith("p", { outline: false, subject: "all" }, "png", expect.anything());
     const correction = { id: "c", mask_url: "", version: 1, state: "private" as const, reason: "", created_at: "" };
     await wrapper.setProps({ photo: { ...photo, correction } });
     expect(makeSticker).toHaveBeenCalledTimes(3);
@@ -103,6 +105,59 @@ describe("photo card", () => {
     await vi.advanceTimersByTimeAsync(2000);
     expect(wrapper.find("img[alt='Sticker of cat.jpg']").exists()).toBe(true);
     vi.useRealTimers();
+  });
+});
+
+describe("choice of subject", () => {
+  const two = {
+    ...sticker,
+    subjects: [
+      [0.2, 0.5],
+      [0.75, 0.4983],
+    ],
+  };
+
+  it("is offered only when there is more than one", async () => {
+    const wrapper = card();
+    await flushPromises();
+    expect(wrapper.find("fieldset").exists()).toBe(false);
+    makeSticker.mockResolvedValue(two);
+    await wrapper.setProps({ outline: false });
+    await flushPromises();
+    expect(wrapper.get("fieldset legend").text()).toBe("Which subject of cat.jpg");
+  });
+
+  it("takes all, the largest or one of them, by radio buttons that say which is where", async () => {
+    makeSticker.mockResolvedValue(two);
+    const wrapper = card();
+    await flushPromises();
+    const radios = wrapper.findAll("input[type=radio]");
+    expect(
+      radios.map((radio) => radio.attributes("aria-label") ?? radio.element.parentElement!.textContent!.trim()),
+    ).toEqual(["Subject 1 of 2, left", "Subject 2 of 2, right", "All", "Largest"]);
+    expect((radios[2].element as HTMLInputElement).checked).toBe(true);
+    await radios[1].trigger("change");
+    expect(wrapper.emitted("update:subject")).toEqual([["0.7500,0.4983"]]);
+  });
+
+  it("takes a click on the photo, and keeps the choice when the click is beside everything", async () => {
+    makeSticker.mockResolvedValue(two);
+    const wrapper = card();
+    await flushPromises();
+    const box = wrapper.get(".box");
+    box.element.getBoundingClientRect = () => ({ left: 100, top: 0, width: 200, height: 100 }) as DOMRect;
+    makeSticker.mockRejectedValueOnce(new ApiError("no_subject_there", "There is no subject at this point.", 422));
+    await box.trigger("click", { clientX: 250, clientY: 50 });
+    await flushPromises();
+    expect(wrapper.emitted("update:subject")).toEqual([["0.7500,0.5000"], ["all"]]);
+    expect(wrapper.find("img[alt='Sticker of cat.jpg']").exists()).toBe(true);
+  });
+
+  it("asks for the chosen subject, and downloads it", async () => {
+    const wrapper = card();
+    await wrapper.setProps({ subject: "largest" });
+    await flushPromises();
+    expect(makeSticker).toHaveBeenLastCalledWith("p", { outline: true, subject: "largest" }, "png", expect.anything());
   });
 });
 
