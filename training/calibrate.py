@@ -144,13 +144,13 @@ def fit(features: Numbers, cases: Sequence[Case]) -> tuple[dict[str, Any], Numbe
 def calibrate(predictor: BackendPredictor, pairs: Sequence[Pair], seed: int = 0) -> dict[str, Any]:
     """{subject_threshold, subject} of a card. Every figure in it is of cases whose group was left out of the fit.
 
-    The threshold is chosen among these scores so that at most one subject in fifty is refused.
+    The threshold is chosen among these scores so that at most one subject in fifty, small ones too, is refused.
     """
     cases = cases_of(pairs, seed)
     model, scores = fit(features_of(predictor, cases), cases)
     truth = np.array([case.subject for case in cases])
     kinds = np.array([case.kind for case in cases])
-    threshold = best_threshold(list(scores[kinds == "photo"]), list(scores[~truth]))
+    threshold = best_threshold(list(scores[truth]), list(scores[~truth]))
     found = scores >= threshold
     error, bins = reliability(scores, truth)
     return {
