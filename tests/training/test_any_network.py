@@ -31,7 +31,7 @@ def pairs() -> list[Pair]:
 
 
 @pytest.mark.parametrize("name", networks.NAMES)
-def test_an_epoch_teaches_any_network(name: str, pairs: list[Pair]) -> None:
+def test_an_epoch_teaches_any_network_and_it_serves(name: str, pairs: list[Pair], tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = networks.build(name)
     state = State(network, torch.optim.SGD(network.parameters(), lr=0.0), MovingAverage(network, 0.5))
@@ -39,6 +39,10 @@ def test_an_epoch_teaches_any_network(name: str, pairs: list[Pair]) -> None:
     assert np.isfinite(train_epoch(state, config, pairs[:1], []))
     taught = [p.grad is not None and bool(p.grad.any()) for p in network.parameters()]
     assert sum(taught) > 0.9 * len(taught), "the gradient reaches nearly every parameter"
+    loaded = weights.LoadedWeights(network.eval(), "0" * 64, {"network": name, "size": 64}, tmp_path)
+    cut = TorchPredictor(loaded, "cpu").predict(np.full((40, 60, 3), 90, np.uint8))
+    assert cut.alpha.shape == (40, 60)
+    assert np.isfinite([cut.uncertainty, cut.subject_score]).all()
 
 
 @pytest.mark.parametrize("name", ["basnet-small", "u2netp"])
