@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def photos(folder: Path) -> dict[str, list[Path]]:
-    """`small`: three public-domain photographs; `large`: one of 12 megapixels; `turned`: the same, on its side."""
+    """By kind: see photographs.prepare."""
     import photographs
 
     return photographs.prepare(folder)

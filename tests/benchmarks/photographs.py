@@ -5,25 +5,33 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+TINY = 128
 ORIENTATION = 0x0112
 NOISE = 5.0  # standard deviation; the file then has the 4 MB or so of a phone's
 
 
 def prepare(folder: Path) -> dict[str, list[Path]]:
-    """Writes the photos into `folder`; answers their paths by kind: small, large, turned."""
+    """Writes the photos into `folder`; answers their paths by kind.
+
+    `small`: three photographs of at most 600 pixels; `tiny`: the same of 128; `large`: one of 12 megapixels;
+    `turned`: that one lying on its side, with the orientation in its EXIF, as phones save what they take upright.
+    """
     from skimage import data
 
-    small = []
+    small, tiny = [], []
     for name in ("astronaut", "chelsea", "coffee"):
-        path = folder / f"{name}.jpg"
-        Image.fromarray(getattr(data, name)()).save(path, quality=90)
-        small.append(path)
+        photo = Image.fromarray(getattr(data, name)())
+        small.append(folder / f"{name}.jpg")
+        photo.save(small[-1], quality=90)
+        photo.thumbnail((TINY, TINY))
+        tiny.append(folder / f"{name}-tiny.jpg")
+        photo.save(tiny[-1], quality=90)
     large = twelve_megapixels(data.astronaut())
     exif = Image.Exif()
     exif[ORIENTATION] = 6
     large.save(folder / "large.jpg", quality=93)
     large.transpose(Image.Transpose.ROTATE_90).save(folder / "turned.jpg", quality=93, exif=exif)
-    return {"small": small, "large": [folder / "large.jpg"], "turned": [folder / "turned.jpg"]}
+    return {"small": small, "tiny": tiny, "large": [folder / "large.jpg"], "turned": [folder / "turned.jpg"]}
 
 
 def twelve_megapixels(rgb: np.ndarray) -> Image.Image:
