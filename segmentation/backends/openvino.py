@@ -67,6 +67,7 @@ def compiled(path: Path, size: int, threads: int, precision: str | None) -> tupl
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": threads,
         "INFERENCE_PRECISION_HINT": precision,
+        "ENABLE_CPU_PINNING": False,  # several serving processes would hold the same cores
     }
     try:
         model = core.read_model(path)
