@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 
 def rate_factor(progress: float, warmup: float) -> float:
@@ -11,3 +12,20 @@ def rate_factor(progress: float, warmup: float) -> float:
         return max(progress / warmup, 0.02)
     share = min(1.0, (progress - warmup) / (1 - warmup))
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))
+
+
+class ActiveClock:
+    """Seconds that a run has worked: of a longer pause (stopped, or the machine asleep) `PAUSE` seconds count."""
+
+    PAUSE = 20.0
+
+    def __init__(self, elapsed: float = 0.0) -> None:
+        self.elapsed = elapsed
+        self.last = time.monotonic()
+
+    def tick(self) -> float:
+        """To be called once a step; answers the seconds so far."""
+        now = time.monotonic()
+        self.elapsed += min(now - self.last, self.PAUSE)
+        self.last = now
+        return self.elapsed

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from training.evaluate import figures_of
 from training.events import emit
 from training.losses import deep_supervision
 from training.sampler import Prefetch, Sampler
-from training.schedule import rate_factor
+from training.schedule import ActiveClock, rate_factor
 
 NETWORK = "basnet-small"
 
@@ -101,7 +100,7 @@ class Starter:
             gradient.copy_(flat[offset : offset + gradient.numel()].view_as(gradient))
             offset += gradient.numel()
 
-    def learn(self, images: Tensor, masks: Tensor, began: float) -> float:
+    def learn(self, images: Tensor, masks: Tensor, clock: ActiveClock) -> float:
         factor = self.config.rate * rate_factor(self.progress, self.config.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = factor * group["scale"]
@@ -112,7 +111,7 @@ class Starter:
         loss = deep_supervision(maps, target)
         self.optimizer.zero_grad()
         loss.backward()
-        self.agree(time.monotonic() - began)
+        self.agree(clock.tick())
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         if not math.isfinite(float(norm)):
             raise TrainingError(f"The loss is not finite at step {self.step}: resume with a smaller --rate.")
@@ -178,13 +177,13 @@ def train(starter: Starter, training: Sequence[Pair], validation: Sequence[Pair]
     """Trains until the time budget is spent; the first process exports every few minutes."""
     config = starter.config
     sampler = Sampler(training, config.sources, config.seed, config.batch, rank, config.processes)
-    began = time.monotonic() - starter.elapsed
+    clock = ActiveClock(starter.elapsed)
     exported, reported, loss = starter.elapsed, starter.elapsed, 0.0
     while starter.progress < 1:
         sizes = starter.sizes
         prefetch = Prefetch(sampler, starter.step, sizes)
         for images, masks in prefetch:
-            current = starter.learn(images, masks, began)
+            current = starter.learn(images, masks, clock)
             loss = 0.98 * loss + 0.02 * current if loss else current
             if rank == 0 and starter.elapsed - reported > 60:
                 reported = starter.elapsed
