@@ -62,6 +62,7 @@ export function useEditor(
   const drawing = shallowRef<Drawing | null>(null);
   const revision = ref(0);
   let observer: ResizeObserver | undefined;
+  let photo: DrawnPhoto | undefined;
 
   function update(engine: Editor): void {
     const next = stateOf(engine);
@@ -75,8 +76,10 @@ export function useEditor(
 
   onMounted(() => {
     const element = canvas.value!;
-    const engine = new Editor(plane, new Renderer(element, image, plane), () => update(engine), {
-      photo: new DrawnPhoto(image, plane.width, plane.height),
+    photo = new DrawnPhoto(image, plane.width, plane.height);
+    const renderer = new Renderer(element, photo, plane);
+    const engine = new Editor(plane, renderer, () => update(engine), {
+      photo,
       solver: new WorkerSolver(),
       ...begun,
     });
@@ -86,10 +89,13 @@ export function useEditor(
     observer.observe(room);
     resize();
     editor.value = engine;
+    // Without its copies the photo is only slower to draw.
+    photo.prepare().then(() => renderer.redraw(), console.warn);
   });
   onUnmounted(() => {
     observer?.disconnect();
     editor.value?.destroy();
+    photo?.close();
   });
 
   return { editor, state, cursor, drawing, revision };

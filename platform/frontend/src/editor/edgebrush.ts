@@ -6,8 +6,8 @@ import type { Photo } from "./photo";
 import type { Raster } from "./stroke";
 
 /** A dab's side in working pixels: what a dab costs does not depend on the brush's size. */
-const WORK = 56;
-export const edgeTuning = { core: 0.2, spatial: 0.02, stray: 0.25, wall: 55, noise: 1 };
+const WORK = 40;
+export const edgeTuning = { core: 0.2, spatial: 0.02, stray: 0.6, wall: 70, noise: 1 };
 
 export interface Dab {
   rect: Rect;
@@ -62,7 +62,7 @@ export function reachable(
   }
   if (!core.length) return coverage.fill(0);
   const { mean, stray, noise } = colourOf(rgba, core, width);
-  const limit = edgeTuning.wall * 10;
+  const limit = edgeTuning.wall;
   const distance = geodesicDistance(rgba, width, height, core, limit, edgeTuning.spatial, noise * edgeTuning.noise);
   for (let i = 0; i < coverage.length; i++) {
     if (!coverage[i]) continue;
@@ -71,7 +71,7 @@ export function reachable(
       Math.abs(rgba[4 * i + 1] - mean[1]),
       Math.abs(rgba[4 * i + 2] - mean[2]),
     );
-    const cost = distance[i] + edgeTuning.stray * 10 * Math.max(0, off - stray);
+    const cost = distance[i] + edgeTuning.stray * Math.max(0, off - stray);
     coverage[i] = Math.round(coverage[i] * Math.max(0, Math.min(1, (limit - cost) / (0.35 * limit))));
   }
   return coverage;

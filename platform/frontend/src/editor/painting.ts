@@ -119,7 +119,7 @@ export class EdgeTool extends PaintTool {
   protected paint(stroke: Stroke, from: Sample, to: Sample): void {
     const { photo, settings } = this.target;
     const radius = this.radius(to);
-    const steps = Math.max(1, Math.ceil(Math.hypot(to.x - from.x, to.y - from.y) / Math.max(1, radius * 0.4)));
+    const steps = Math.max(1, Math.ceil(Math.hypot(to.x - from.x, to.y - from.y) / Math.max(1, radius * 0.5)));
     for (let step = 1; step <= steps; step++) {
       const dab = edgeDab(photo, between(from, to, step / steps), radius, settings.hardness);
       if (dab) this.show(stroke.cover(dab.rect, dabRaster(dab)));

@@ -8,27 +8,81 @@ export interface Photo {
   read(rect: Rect, width: number, height: number): Uint8ClampedArray;
 }
 
-/** Reads from anything a canvas can draw. */
-export class DrawnPhoto implements Photo {
+/** A photo that can be drawn as well. */
+export interface Drawable extends Photo {
+  /** Draws the whole photo with its corner at (x, y), `scale` times as large. */
+  draw(context: CanvasRenderingContext2D, x: number, y: number, scale: number): void;
+}
+
+const SMALL = 2048; // longest side of the smaller copy
+
+/**
+ * Draws and reads a decoded picture. Browsers may decode a large picture anew whenever it is drawn, and scaling one
+ * down takes long: `prepare` makes a copy that stays decoded and a smaller one for everything that needs no more.
+ */
+export class DrawnPhoto implements Drawable {
+  private source: CanvasImageSource;
+  private small: ImageBitmap | null = null;
   private context: CanvasRenderingContext2D | null = null;
 
   constructor(
-    private readonly source: CanvasImageSource,
+    image: CanvasImageSource,
     readonly width: number,
     readonly height: number,
-  ) {}
+  ) {
+    this.source = image;
+  }
 
-  read(rect: Rect, width: number, height: number): Uint8ClampedArray {
+  async prepare(): Promise<void> {
+    if (typeof createImageBitmap === "undefined") return;
+    const whole = await createImageBitmap(this.source as HTMLImageElement);
+    this.source = whole;
+    const shrink = SMALL / Math.max(this.width, this.height);
+    if (shrink > 0.75) return;
+    this.small = await createImageBitmap(whole, {
+      resizeWidth: Math.round(this.width * shrink),
+      resizeHeight: Math.round(this.height * shrink),
+      resizeQuality: "medium",
+    });
+  }
+
+  draw(context: CanvasRenderingContext2D, x: number, y: number, scale: number): void {
+    context.imageSmoothingEnabled = scale < 4;
+    context.imageSmoothingQuality = this.small ? "medium" : "low";
+    context.drawImage(this.bestFor(scale), x, y, this.width * scale, this.height * scale);
+  }
+
+  read({ left, top, right, bottom }: Rect, width: number, height: number): Uint8ClampedArray {
     this.context ??= document.createElement("canvas").getContext("2d", { willReadFrequently: true });
     if (!this.context) throw new Error("This browser cannot draw on a canvas. Please try another one.");
     const { canvas } = this.context;
     if (canvas.width < width) canvas.width = width;
     if (canvas.height < height) canvas.height = height;
-    const { left, top, right, bottom } = rect;
-    this.context.imageSmoothingQuality = "medium";
+    const source = this.bestFor(width / (right - left));
+    const factor = source === this.small ? this.small.width / this.width : 1;
+    this.context.imageSmoothingQuality = "low";
     this.context.globalCompositeOperation = "copy";
-    this.context.drawImage(this.source, left, top, right - left, bottom - top, 0, 0, width, height);
+    this.context.drawImage(
+      source,
+      left * factor,
+      top * factor,
+      (right - left) * factor,
+      (bottom - top) * factor,
+      0,
+      0,
+      width,
+      height,
+    );
     return this.context.getImageData(0, 0, width, height).data;
+  }
+
+  close(): void {
+    this.small?.close();
+    if (typeof ImageBitmap !== "undefined" && this.source instanceof ImageBitmap) this.source.close();
+  }
+
+  private bestFor(scale: number): CanvasImageSource {
+    return this.small && scale <= this.small.width / this.width ? this.small : this.source;
   }
 }
 

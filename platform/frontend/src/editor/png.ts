@@ -21,12 +21,11 @@ export async function encodePng(plane: Plane): Promise<Blob> {
   // Filter "Up" on every row: a mask's rows resemble each other, so nearly everything becomes zero.
   const rows = new Uint8Array((width + 1) * height);
   for (let y = 0; y < height; y++) {
-    const start = y * (width + 1);
-    rows[start] = 2;
-    for (let x = 0; x < width; x++) {
-      const above = y > 0 ? data[(y - 1) * width + x] : 0;
-      rows[start + 1 + x] = data[y * width + x] - above;
-    }
+    const start = y * (width + 1) + 1;
+    const row = y * width;
+    rows[start - 1] = 2;
+    if (y === 0) rows.set(data.subarray(0, width), start);
+    else for (let x = 0; x < width; x++) rows[start + x] = data[row + x] - data[row - width + x];
   }
   const body = await through(rows, new CompressionStream("deflate"));
   const parts = [
@@ -77,31 +76,45 @@ async function inflate(parts: Uint8Array[]): Promise<Uint8Array> {
   }
 }
 
-/** Undoes the five row filters. */
+/** Undoes the five row filters. The plain ones get loops of their own: masks have millions of pixels. */
 function unfilter(rows: Uint8Array, width: number, height: number): Uint8ClampedArray {
   const out = new Uint8ClampedArray(width * height);
   for (let y = 0; y < height; y++) {
     const filter = rows[y * (width + 1)];
     const source = y * (width + 1) + 1;
     const row = y * width;
-    for (let x = 0; x < width; x++) {
-      const left = x > 0 ? out[row + x - 1] : 0;
-      const up = y > 0 ? out[row - width + x] : 0;
-      const corner = x > 0 && y > 0 ? out[row - width + x - 1] : 0;
-      out[row + x] = (rows[source + x] + predict(filter, left, up, corner)) & 255;
-    }
+    if (filter === 0 || (filter === 2 && y === 0)) out.set(rows.subarray(source, source + width), row);
+    else if (filter === 2) {
+      for (let x = 0; x < width; x++) out[row + x] = (rows[source + x] + out[row - width + x]) & 255;
+    } else unfilterRow(filter, rows, source, out, row, width, y === 0);
   }
   return out;
 }
 
+function unfilterRow(
+  filter: number,
+  rows: Uint8Array,
+  source: number,
+  out: Uint8ClampedArray,
+  row: number,
+  width: number,
+  first: boolean,
+): void {
+  let left = 0;
+  let corner = 0;
+  for (let x = 0; x < width; x++) {
+    const up = first ? 0 : out[row - width + x];
+    const value = (rows[source + x] + predict(filter, left, up, corner)) & 255;
+    out[row + x] = value;
+    left = value;
+    corner = up;
+  }
+}
+
 function predict(filter: number, left: number, up: number, corner: number): number {
   switch (filter) {
-    case 0:
-      return 0;
     case 1:
       return left;
-    case 2:
-      return up;
     case 3:
       return (left + up) >> 1;
     case 4:

@@ -1,5 +1,6 @@
 import { maskPixels, overlayPixels, stickerPixels, TINTS, type Tint } from "./compositing";
 import { intersect, isEmpty, unite, type Plane, type Rect } from "./kernels";
+import type { Drawable } from "./photo";
 import { rectToScreen, type Size, type Viewport } from "./viewport";
 
 /** The cut-away part tinted, the cut-out alone, or the mask in black and white. */
@@ -37,7 +38,7 @@ export class Renderer implements Screen {
 
   constructor(
     private readonly canvas: HTMLCanvasElement,
-    private readonly photo: HTMLImageElement,
+    private readonly photo: Drawable,
     private readonly plane: Plane,
   ) {
     const context = canvas.getContext("2d");
@@ -84,7 +85,7 @@ export class Renderer implements Screen {
     for (const layer of [this.photoLayer, this.maskLayer]) layer.width = layer.height = 0;
   }
 
-  private redraw(): void {
+  redraw(): void {
     this.moved = true;
     this.schedule();
   }
@@ -120,9 +121,7 @@ export class Renderer implements Screen {
     const context = this.photoLayer.getContext("2d")!;
     const { scale, x, y } = this.view;
     context.clearRect(0, 0, this.photoLayer.width, this.photoLayer.height);
-    context.imageSmoothingEnabled = scale < 4;
-    context.imageSmoothingQuality = "high";
-    context.drawImage(this.photo, x, y, this.plane.width * scale, this.plane.height * scale);
+    this.photo.draw(context, x, y, scale);
   }
 
   private compose(rect: Rect): void {

@@ -12,7 +12,7 @@ export class Snapshot {
     this.height = plane.height;
     this.tiles = all(plane).map((index) => {
       const tile = readTile(plane, index);
-      return tile.every((value) => value === tile[0]) ? tile[0] : tile;
+      return isUniform(tile) ? tile[0] : tile;
     });
   }
 
@@ -28,4 +28,9 @@ export class Snapshot {
 
 function all(plane: Plane): number[] {
   return tilesIn(plane, { left: 0, top: 0, right: plane.width, bottom: plane.height });
+}
+
+function isUniform(tile: Uint8ClampedArray): boolean {
+  for (let i = 1; i < tile.length; i++) if (tile[i] !== tile[0]) return false;
+  return true;
 }

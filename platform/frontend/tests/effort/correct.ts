@@ -1,12 +1,26 @@
-import type { Plane, Point } from "../../src/editor/kernels";
-import { strokeLine } from "../../src/editor/brush";
-import { smartStroke } from "../../src/editor/smart";
-import { byHand, iou, largestError, middleLine, random, spread } from "./person";
+/** Takes one cut to the goal with one of the editor's own tools. */
+import { History } from "../../src/editor/history";
+import { perform } from "../../src/editor/jobs";
+import type { Plane, Point, Rect } from "../../src/editor/kernels";
+import { BrushTool, EdgeTool } from "../../src/editor/painting";
+import { PixelPhoto } from "../../src/editor/photo";
+import { writeRegion } from "../../src/editor/region";
+import { DEFAULTS, type Settings } from "../../src/editor/settings";
+import type { StrokeNote } from "../../src/editor/stroke";
+import { smartTask } from "../../src/editor/tasks";
+import { byHand, iou, largestError, middleLine, random, spread, type Random, type Region } from "./person";
 
 export type Tool = "brush" | "edge" | "smart";
-export const TOOLS: Tool[] = ["brush", "smart"];
-const AT_MOST = 60;
-export const person = { reach: 1.1 };
+export const TOOLS: Tool[] = ["brush", "edge", "smart"];
+
+/** More strokes than this nobody makes. */
+const PATIENCE = 60;
+/** How the person uses each tool; lengths in parts of the error's depth, tremble also by some tenths of a pixel. */
+export const HABITS = {
+  brush: { radius: 0.8, middle: 0.55, tremble: 0.12 },
+  edge: { radius: 1.2, middle: 0.5, tremble: 0.12 },
+  smart: { reach: 1.3, share: 0.9, middle: 0.3, tremble: 0.15 },
+};
 
 export interface Case {
   name: string;
@@ -18,89 +32,98 @@ export interface Case {
   truth: Uint8Array;
 }
 
-export function correct(entry: Case, tool: Tool, goal: number, seed: number) {
+export interface Result {
+  /** Those taken back count as well. */
+  strokes: number;
+  undone: number;
+  iou: number;
+  /** Milliseconds each stroke took to compute. */
+  times: number[];
+}
+
+/** The editor without a screen: one photo pixel is one screen pixel. */
+class Desk {
+  settings: Settings = DEFAULTS;
+  readonly plane: Plane;
+  readonly photo: PixelPhoto;
+  readonly history: History<StrokeNote>;
+
+  constructor(entry: Case) {
+    this.plane = { width: entry.width, height: entry.height, data: entry.alpha.slice() };
+    this.photo = new PixelPhoto(entry.width, entry.height, entry.rgba);
+    this.history = new History(this.plane);
+  }
+
+  get diameter(): number {
+    return this.settings.size;
+  }
+
+  painted(_: Rect): void {}
+
+  stroke(tool: Tool, keep: boolean, size: number, points: Point[]): void {
+    this.settings = { ...DEFAULTS, tool: tool === "brush" && !keep ? "eraser" : tool, keep, size };
+    if (tool === "smart") return this.scribble(points);
+    const brush = tool === "edge" ? new EdgeTool(this) : new BrushTool(this);
+    brush.begin(points[0]);
+    for (const point of points.slice(1)) brush.move(point);
+    brush.complete();
+  }
+
+  private scribble(points: Point[]): void {
+    const task = smartTask(this, points, "");
+    if (!task) return;
+    const tiles = writeRegion(this.plane, task.region, perform(task.job));
+    if (tiles.size) this.history.commit({ tiles, note: task.note });
+  }
+}
+
+/**
+ * Largest error first, until the goal is reached. A stroke that made things worse is undone, as a person would, and
+ * counts; after an undone scribble or edge stroke the person takes the plain brush for that place.
+ */
+export function correct(entry: Case, tool: Tool, goal: number, seed: number): Result {
   const next = random(seed + Number(entry.name));
-  const mask: Plane = { width: entry.width, height: entry.height, data: entry.alpha.slice() };
-  const times: number[] = [];
-  let strokes = 0,
-    undone = 0,
-    failed = 0;
-  let now = iou(mask, entry.truth);
-  while (now < goal && strokes < AT_MOST) {
-    const region = largestError(mask, entry.truth);
+  const desk = new Desk(entry);
+  const result: Result = { strokes: 0, undone: 0, iou: iou(desk.plane, entry.truth), times: [] };
+  let failed = false;
+  while (result.iou < goal && result.strokes < PATIENCE) {
+    const region = largestError(desk.plane, entry.truth);
     if (!region) break;
-    const deepest = region.depth[region.peak];
-    const before = mask.data.slice();
-    const how = tool === "smart" && failed === 0 ? "smart" : "brush";
+    const hand = failed ? "brush" : tool;
+    const { points, size } = aim(hand, region, desk.plane, next);
     const started = performance.now();
-    if (how === "smart") {
-      const line = middleLine(region, mask, deepest * 0.5);
-      const cut = line.slice(Math.floor(line.length * 0.2), Math.ceil(line.length * 0.8));
-      const points = byHand(cut, Math.max(3, deepest), 0.15 * deepest + 0.5, next);
-      const reach = Math.min(
-        120,
-        Math.max(6, spread(region, points, entry.width, 0.95) * person.reach * (0.9 + 0.2 * next())),
-      );
-      smart(mask, entry, points, reach, region.keep);
-    } else {
-      const radius = 0.8 * deepest * (0.9 + 0.2 * next());
-      const line = middleLine(region, mask, deepest * 0.55);
-      paint(
-        mask,
-        byHand(line, Math.max(2, radius / 2), 0.12 * deepest + 0.3, next),
-        Math.max(0.7, radius),
-        region.keep,
-      );
-    }
-    times.push(performance.now() - started);
-    strokes++;
-    const is = iou(mask, entry.truth);
-    if (is <= now) {
-      mask.data.set(before);
-      undone++;
-      failed++;
-    } else {
-      now = is;
-      failed = 0;
-    }
+    desk.stroke(hand, region.keep, size, points);
+    result.times.push(performance.now() - started);
+    result.strokes++;
+    const reached = iou(desk.plane, entry.truth);
+    failed = reached <= result.iou;
+    if (failed) {
+      desk.history.undo();
+      result.undone++;
+    } else result.iou = reached;
   }
-  return { strokes: now >= goal ? strokes : AT_MOST, iou: now, times, undone };
+  if (result.iou < goal) result.strokes = PATIENCE;
+  return result;
 }
 
-function paint(mask: Plane, points: Point[], radius: number, keep: boolean): void {
-  const area = { left: 0, top: 0, right: mask.width, bottom: mask.height };
-  const coverage = new Uint8ClampedArray(mask.data.length);
-  points.forEach((p, i) => strokeLine(coverage, area, points[Math.max(0, i - 1)], p, radius, 0.8));
-  for (let i = 0; i < coverage.length; i++)
-    if (coverage[i]) mask.data[i] += (((keep ? 255 : 0) - mask.data[i]) * coverage[i]) / 255;
-}
-
-function smart(mask: Plane, entry: Case, points: Point[], reach: number, keep: boolean): void {
-  const margin = reach * 1.5 + 2;
-  const xs = points.map((p) => p.x),
-    ys = points.map((p) => p.y);
-  const left = Math.max(0, Math.floor(Math.min(...xs) - margin)),
-    right = Math.min(mask.width, Math.ceil(Math.max(...xs) + margin));
-  const top = Math.max(0, Math.floor(Math.min(...ys) - margin)),
-    bottom = Math.min(mask.height, Math.ceil(Math.max(...ys) + margin));
-  const width = right - left,
-    height = bottom - top;
-  const rgba = new Uint8ClampedArray(4 * width * height),
-    alpha = new Uint8ClampedArray(width * height);
-  for (let y = 0; y < height; y++) {
-    const at = (y + top) * mask.width + left;
-    rgba.set(entry.rgba.subarray(4 * at, 4 * (at + width)), 4 * y * width);
-    alpha.set(mask.data.subarray(at, at + width), y * width);
+/** Where the person draws, and with a brush of what diameter: everything a little off. */
+function aim(tool: Tool, region: Region, plane: Plane, next: Random): { points: Point[]; size: number } {
+  const deepest = region.depth[region.peak];
+  const guess = 0.9 + 0.2 * next();
+  if (tool === "smart") {
+    const { reach, share, middle, tremble } = HABITS.smart;
+    const line = middleLine(region, plane, deepest * middle);
+    const skip = Math.floor((line.length * (1 - share)) / 2);
+    const points = byHand(line.slice(skip, line.length - skip), Math.max(3, deepest), tremble * deepest + 0.5, next);
+    // The circle is set to take in what is wrong.
+    const breadth = spread(region, points, plane.width, 0.95) * reach * guess;
+    return { points, size: 2 * Math.min(120, Math.max(6, breadth)) };
   }
-  const out = smartStroke({
-    width,
-    height,
-    rgba,
-    alpha,
-    points: points.map((p) => ({ x: p.x - left, y: p.y - top })),
-    reach,
-    keep,
-  });
-  for (let y = 0; y < height; y++)
-    mask.data.set(out.subarray(y * width, (y + 1) * width), (y + top) * mask.width + left);
+  const { radius, middle, tremble } = HABITS[tool];
+  const line = middleLine(region, plane, deepest * middle);
+  const breadth = radius * deepest * guess;
+  return {
+    points: byHand(line, Math.max(2, breadth / 2), tremble * deepest + 0.3, next),
+    size: 2 * Math.max(0.7, breadth),
+  };
 }
