@@ -145,9 +145,9 @@ def complete(wanted: Wanted, part: Path, progress: Progress, patience: Patience)
         except (Broken, *BROKEN) as error:
             tries = 1 if length(part) >= before + CHUNK else tries + 1
             if tries >= patience.tries:
+                kept = f", {length(part):,} bytes are kept" if length(part) else ""
                 raise DownloadError(
-                    f"{wanted.url} could not be had in {tries} tries ({reason(error)}): try again later, "
-                    "what came so far is kept."
+                    f"{wanted.url} could not be had in {tries} tries ({reason(error)}): try again later{kept}."
                 ) from error
             time.sleep(min(60.0, patience.backoff * 2 ** (tries - 1)))
         except requests.RequestException as error:
@@ -159,7 +159,11 @@ def length(part: Path) -> int:
 
 
 def reason(error: Exception) -> str:
-    return str(error) if isinstance(error, Broken) else type(error).__name__
+    if isinstance(error, Broken):
+        return str(error)
+    if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
+        return "nothing came for too long"
+    return "no connection" if isinstance(error, requests.ConnectionError) else type(error).__name__
 
 
 def request(wanted: Wanted, part: Path, progress: Progress, patience: Patience) -> bool:

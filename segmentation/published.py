@@ -84,7 +84,7 @@ class Published:
 
 REMBG = "https://github.com/danielgatis/rembg/releases/download/v0.0.0"
 QIN = "Qin et al., U²-Net, Pattern Recognition 2020; ONNX by rembg, release v0.0.0"
-DUTS = "trained on DUTS-TR (photographs of ImageNet and SUN): check whether its terms fit your use"
+DUTS = "trained on DUTS-TR (photographs of ImageNet): check whether its terms fit your use"
 BIREFNET = "Zheng et al., BiRefNet, CAAI AIR 2024; ONNX by rembg, release v0.0.0"
 BIREFNET_LICENCE = (
     "MIT by its authors; some of its training sets (DIS5K) forbid business use: ask before you earn with it"
