@@ -34,12 +34,10 @@ export const WEIGHTS = {
   /** Of the colours' log likelihood ratio. */
   colour: 1,
   /** Of being nearer to the scribble than to the other side, by geodesic distance. */
-  near: 2,
+  near: 1,
   /** Of the mask as it is: at the scribble, and more at the reach's rim. */
   mask: 3,
   rim: 3,
-  /** Of a faint belief in the mask, short of one half. */
-  hint: 0,
   /** Of neighbours with equal colours on different sides. */
   edge: 12,
 };
@@ -109,7 +107,7 @@ function cut({ width, height, rgba, belief, away, reach }: Small): Uint8Array {
     else {
       const rim = WEIGHTS.rim * (away[i] / reach) ** 2;
       const nearer = far ? (far[i] - near[i]) / (far[i] + near[i] + 1) : 0.3;
-      const mask = belief[i] >= 0.5 ? WEIGHTS.mask + rim : WEIGHTS.hint * belief[i] - rim;
+      const mask = belief[i] >= 0.5 ? WEIGHTS.mask + rim : -rim;
       terminal[i] = WEIGHTS.colour * mine.against(theirs, rgba, i) + WEIGHTS.near * nearer + mask;
     }
   }

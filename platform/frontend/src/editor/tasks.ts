@@ -24,7 +24,7 @@ export interface Scene {
 
 export function smartTask({ plane, photo, settings, diameter }: Scene, points: Point[], at: string): Task | null {
   const reach = diameter / 2;
-  const region = readRegion(photo, plane, around(points, reach * 1.25 + 4), SMART);
+  const region = readRegion(photo, plane, around(points, reach * 1.5 + 2), SMART);
   if (!region) return null;
   const scale = scaleOf(region);
   const line = simplify(points, Math.max(1, reach * 0.05));
