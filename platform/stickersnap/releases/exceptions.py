@@ -15,6 +15,12 @@ class NotReady(ReleaseError):
     code, status = "not_ready", 503
 
 
+class NoBrowserGraph(ReleaseError):
+    """The weights that serve have no form for browsers. Deploy small ones, with their forms made."""
+
+    code, status = "no_browser_graph", 404
+
+
 class AlreadyRunning(ReleaseError):
     """A training run is under way. Wait until it has finished, then start the next."""
 

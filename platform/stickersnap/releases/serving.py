@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from django.conf import settings
@@ -28,8 +29,8 @@ from segmentation.golden import GoldenError, self_test
 from segmentation.predictor import Cut, EnginePredictor, Predictor
 from segmentation.weights import WeightsError
 from stickersnap.api.metrics import EngineMetrics, serves
-from stickersnap.releases import services
-from stickersnap.releases.exceptions import NotReady
+from stickersnap.releases import selectors, services
+from stickersnap.releases.exceptions import NoBrowserGraph, NotReady
 from stickersnap.releases.models import Deployment
 
 log = logging.getLogger(__name__)
@@ -134,7 +135,7 @@ def _load(sha256: str) -> ServedPredictor:
     weights = sets.inspect(services.weights_folder(sha256))
     reasons = []
     name = None if settings.BACKEND == "auto" else settings.BACKEND
-    for candidate in candidates(settings.DEVICE, name, settings.REQUIRE_GPU):
+    for candidate in candidates(settings.DEVICE, name, settings.REQUIRE_GPU, weights.card):
         try:
             backend = open_backend(candidate, weights, settings.NETWORK_THREADS)
             return _tested(backend, weights)
@@ -209,6 +210,22 @@ def status() -> Status:
         problem=own.problem,
         lost=served.engine.problem if served else "",
     )
+
+
+def browser_graph() -> tuple[str, Path]:
+    """sha256 and file of the deployed weights' form for browsers. Raises NotReady, NoBrowserGraph."""
+    deployment = selectors.deployment_current()
+    if deployment is None:
+        raise NotReady
+    folder = services.weights_folder(deployment.weights_id)
+    try:
+        found = sets.WeightsSet(folder, deployment.weights_id, sets.read_card(folder))
+        path = found.form("int8")
+    except WeightsError as error:
+        raise NoBrowserGraph from error
+    if path is None:
+        raise NoBrowserGraph
+    return str(found.forms["int8"]["sha256"]), path
 
 
 def reset() -> None:

@@ -32,6 +32,7 @@ LEAST_ROLE = {
     "stickers": "anyone",
     "sticker-file": "anyone",
     "weights-current": "anyone",
+    "weights-browser": "anyone",
     "runs": "operator",
     "retrain": "operator",
     "deployments": "operator",

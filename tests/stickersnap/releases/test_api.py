@@ -1,5 +1,7 @@
 """Operators conduct releases over HTTP; everyone may know what serves."""
 
+import hashlib
+
 import pytest
 from rest_framework.test import APIClient
 
@@ -47,6 +49,26 @@ def test_everyone_may_know_what_serves(as_):
     assert current["sha256"] == deployment.weights_id
     assert (current["network"], current["device"]) == ("basnet-small", "cpu")
     assert (current["run"], current["dataset_version"], current["deployment"]) == (None, None, deployment.id)
+
+
+def test_a_browser_gets_the_graph_of_what_serves_once(as_):
+    deployment = services.starter_deploy()
+    answer = as_().get("/api/v1/weights/current/browser.onnx")
+    data = b"".join(answer.streaming_content)
+    form = deployment.weights.card["forms"]["int8"]
+    assert (answer.status_code, len(data), hashlib.sha256(data).hexdigest()) == (200, form["bytes"], form["sha256"])
+    assert (answer["ETag"], answer["Cache-Control"]) == (f'"{form["sha256"]}"', "public, no-cache")
+    again = as_().get("/api/v1/weights/current/browser.onnx", headers={"If-None-Match": answer["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_a_graph_that_is_absent_or_damaged_is_not_given_away(as_):
+    deployment = services.starter_deploy()
+    path = services.weights_folder(deployment.weights_id) / deployment.weights.card["forms"]["int8"]["file"]
+    for damage in (lambda: path.write_bytes(path.read_bytes()[:-1]), path.unlink):
+        damage()
+        answer = as_().get("/api/v1/weights/current/browser.onnx")
+        assert (answer.status_code, answer.json()["code"]) == (404, "no_browser_graph")
 
 
 def test_a_run_is_asked_for_once(as_):

@@ -436,6 +436,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/weights/current/browser.onnx": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description The ONNX graph of the weights that serve, small enough for a browser.
+         *
+         *     Input `image` N×S×S×3 uint8, outputs `refined` and `coarse` N×S×S float32. Ask again with If-None-Match.
+         */
+        get: operations["v1_weights_current_browser.onnx_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1459,6 +1480,25 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CurrentWeights"];
+                };
+            };
+        };
+    };
+    "v1_weights_current_browser.onnx_retrieve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
                 };
             };
         };

@@ -2,6 +2,10 @@
 
 from typing import Any
 
+from django.http import FileResponse
+from django.http.response import HttpResponseBase
+from django.utils.cache import get_conditional_response
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.generics import ListAPIView
@@ -45,6 +49,27 @@ class CurrentWeightsView(APIView):
             "deployed_at": deployment.created_at,
         }
         return Response(CurrentWeightsSerializer(answer).data)
+
+
+class BrowserGraphView(APIView):
+    """What is being served, for browsers."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    def get(self, request: Request) -> HttpResponseBase:
+        """The ONNX graph of the weights that serve, small enough for a browser.
+
+        Input `image` N×S×S×3 uint8, outputs `refined` and `coarse` N×S×S float32. Ask again with If-None-Match.
+        """
+        sha256, path = serving.browser_graph()
+        etag = f'"{sha256}"'
+        answer: HttpResponseBase | None = get_conditional_response(request._request, etag=etag)
+        if answer is None:
+            answer = FileResponse(path.open("rb"), content_type="application/octet-stream")
+        answer["ETag"] = etag
+        answer["Cache-Control"] = "public, no-cache"
+        return answer
 
 
 class RunListView(ListAPIView[TrainingRun]):
