@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -26,6 +27,9 @@ MODULES = {
 }
 ON_CUDA: tuple[str, ...] = ("torch-cuda",)
 ON_CPU: tuple[str, ...] = ("openvino", "onnxruntime", "torch-cpu")
+HEAVY = ("basnet", "u2net")
+"""Networks that torch computes sooner in bfloat16 than onnxruntime in float32, where the processor has it."""
+BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
 CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 DRIVER_FILES = ("/dev/nvidiactl", "/dev/dxg")
 
@@ -86,7 +90,7 @@ def choose(
     `threads` is how many cores one pass may use (None: all this process may). Raises DeviceError.
     """
     reasons = []
-    for candidate in candidates(device, name, require_gpu):
+    for candidate in candidates(device, name, require_gpu, weights_set.card):
         try:
             return open_backend(candidate, weights_set, threads)
         except DeviceError as error:
@@ -102,8 +106,13 @@ def open_backend(name: str, weights_set: WeightsSet, threads: int | None = None)
     return cast(Backend, module.open_backend(weights_set, threads))
 
 
-def candidates(device: str, name: str | None, require_gpu: bool) -> Sequence[str]:
-    """Names of backends to try, best first. DeviceError where the wishes contradict each other or name nothing."""
+def candidates(
+    device: str, name: str | None, require_gpu: bool, card: Mapping[str, Any] | None = None
+) -> Sequence[str]:
+    """Names of backends to try, best first, for weights with this card.
+
+    DeviceError where the wishes contradict each other or name nothing.
+    """
     if device not in ("auto", "cpu", "cuda"):
         raise DeviceError(f"There is no device {device!r}: choose auto, cpu or cuda.")
     if name is not None and name not in MODULES:
@@ -118,7 +127,9 @@ def candidates(device: str, name: str | None, require_gpu: bool) -> Sequence[str
         return (name,)
     if wanted == "cuda":
         return ON_CUDA
-    return ON_CPU if wanted == "cpu" or not gpu_driver() else ON_CUDA + ON_CPU
+    heavy = card is not None and card.get("network") in HEAVY and computes_bf16()
+    on_cpu = ("openvino", "torch-cpu", "onnxruntime") if heavy else ON_CPU
+    return on_cpu if wanted == "cpu" or not gpu_driver() else ON_CUDA + on_cpu
 
 
 def gpu_driver() -> bool:
@@ -134,6 +145,16 @@ def usable_cores() -> int:
         return max(1, min(cores, math.ceil(int(quota) / int(period))))
     except (OSError, ValueError):  # no such file outside Linux, "max" without a quota
         return cores
+
+
+@cache
+def computes_bf16() -> bool:
+    """Does the processor multiply bfloat16 in hardware? Elsewhere it is only imitated, more slowly."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text().partition("\nflags")[2].partition("\n")[0]
+    except OSError:  # no Linux
+        return False
+    return not BF16_FLAGS.isdisjoint(flags.split())
 
 
 def check_batch(backend: Backend, batch: NDArray[np.uint8]) -> None:

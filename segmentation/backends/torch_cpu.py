@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from functools import cache
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentation.backends import OutOfMemory, WeightsSet, check_batch
+from segmentation.backends import OutOfMemory, WeightsSet, check_batch, computes_bf16
 
 if TYPE_CHECKING:
     from torch import nn
 
 BATCH_LIMIT = 4
-BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
 
 
 def missing(weights_set: WeightsSet) -> str:
@@ -34,16 +31,6 @@ def open_backend(weights_set: WeightsSet, threads: int | None = None) -> TorchCp
 
     loaded = load(weights_set.folder)
     return TorchCpu(loaded.network, int(loaded.card.get("size", 256)), threads, bf16=computes_bf16())
-
-
-@cache
-def computes_bf16() -> bool:
-    """Does the processor multiply bfloat16 in hardware? Elsewhere torch would only pretend, more slowly."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text().partition("\nflags")[2].partition("\n")[0]
-    except OSError:  # no Linux
-        return False
-    return not BF16_FLAGS.isdisjoint(flags.split())
 
 
 class TorchCpu:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,7 +116,7 @@ class TorchCuda:
 class Recording:
     """A pass over so many pictures, recorded once; input and output stay at the same place in memory."""
 
-    def __init__(self, network: nn.Module, pictures: int, size: int, pool: tuple[int, int]) -> None:
+    def __init__(self, network: nn.Module, pictures: int, size: int, pool: Any) -> None:
         import torch
 
         self.host_input = torch.zeros((pictures, size, size, 3), dtype=torch.uint8, pin_memory=True)

@@ -217,6 +217,16 @@ def test_without_a_gpu_driver_cuda_is_not_even_tried(monkeypatch, tmp_path):
     assert backends.candidates("auto", None, True) == backends.ON_CUDA
 
 
+def test_heavy_networks_go_to_torch_before_onnxruntime_where_the_processor_has_bfloat16(monkeypatch):
+    for bf16, network, first in ((True, "basnet", "torch-cpu"), (True, "basnet-small", "onnxruntime")):
+        monkeypatch.setattr(backends, "computes_bf16", lambda bf16=bf16: bf16)
+        order = backends.candidates("cpu", None, False, {"network": network})
+        assert order[:2] == ("openvino", first)
+        assert set(order) == set(backends.ON_CPU)
+    monkeypatch.setattr(backends, "computes_bf16", lambda: False)
+    assert backends.candidates("cpu", None, False, {"network": "basnet"}) == backends.ON_CPU
+
+
 def test_cores_are_no_more_than_the_container_may_use(monkeypatch, tmp_path):
     everything = backends.usable_cores()
     for text, cores in (("max 100000", None), ("50000 100000", 1), ("100000 100000", 1), ("nonsense", None)):
