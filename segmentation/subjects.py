@@ -12,7 +12,7 @@ from scipy import ndimage
 from segmentation.mask import HALF, Alpha
 
 ALL, LARGEST = "all", "largest"
-DUST = 0.03  # of the largest subject's area: what is smaller is no subject
+DUST = 0.1  # of the largest subject's area: what is smaller is no subject
 REACH = 0.1  # of the photo's longer side: how far beside a subject still points at it
 MOST = 8
 
@@ -49,7 +49,7 @@ class Subjects:
 
 
 def find(alpha: Alpha) -> Subjects:
-    """The subjects of an H×W uint8 mask: patches cut at one half and at least 3 % of the largest, eight at most.
+    """The subjects of an H×W uint8 mask: patches cut at one half and at least a tenth of the largest, eight at most.
 
     A mask of the whole photo at any scale will do; at the photo's own it takes long.
     """

@@ -75,6 +75,18 @@ def test_the_outline_is_white_soft_and_as_wide_as_asked(cat):
     assert 7 <= columns[0] <= 9
 
 
+def test_grain_in_the_edge_leaves_no_bumps_in_the_outline():
+    rng = np.random.default_rng(1)
+    cut = np.zeros((200, 300, 4), np.uint8)
+    for column in range(20, 280):
+        cut[80 + rng.integers(0, 5) : 120, column] = (200, 80, 60, 255)
+    made = np.asarray(render.outlined(Image.fromarray(cut), 8).getchannel("A"))
+    tops = (made >= 128).argmax(0)[40:260]
+    assert np.abs(np.diff(tops)).max() <= 1
+    assert tops.max() - tops.min() <= 2
+    assert 70 <= tops.min() <= tops.max() <= 76
+
+
 def test_scaling_never_bleeds_the_backgrounds_colour_into_the_edge():
     rgb = np.zeros((400, 400, 3), np.uint8)
     rgb[..., 0] = 255  # a red background behind a green square
