@@ -12,6 +12,7 @@ import type { Plane } from "../editor/kernels";
 import { loadImage } from "../editor/load";
 import { samePlane, union } from "../editor/merge";
 import { decodePng, encodePng } from "../editor/png";
+import { Snapshot } from "../editor/snapshot";
 import type { StrokeNote } from "../editor/stroke";
 import { announce } from "./useAnnouncer";
 import { useOutbox } from "./useOutbox";
@@ -20,6 +21,8 @@ export interface Opened {
   photo: Photo;
   image: HTMLImageElement;
   plane: Plane;
+  /** The mask as it was before the draft. */
+  before: Snapshot;
   history: History<StrokeNote>;
   draft: Draft;
 }
@@ -79,13 +82,14 @@ export function useFix(photoId: string, subject = "all") {
       const photo = await latestOf(photoId, stored?.row.about ?? null);
       const [image, base] = await Promise.all([loadImage(photo.image_url), stored?.base ?? readBase(photo, subject)]);
       const plane = await decodePng(base.mask);
+      const before = new Snapshot(plane);
       const { draft, steps, done } = stored
         ? await resumeDraft(stored, plane)
         : { draft: await beginDraft(photo, base), steps: [], done: 0 };
       draft.onChange = keep;
       keep(draft.keeping);
       const history = new History<StrokeNote>(plane, { keeper: draft, steps, done });
-      opened.value = { photo, image, plane, history, draft };
+      opened.value = { photo, image, plane, before, history, draft };
       if (stored) {
         announce(`Your draft is back, with ${done === 1 ? "one stroke" : `${done} strokes`}.`);
         await outbox.takeBackIfStuck(photoId);
