@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from segmentation.edge import Map, Window, at_pixels, chunks, on_grid, unit, window_of
 from segmentation.mask import Alpha, is_empty
 
-GRID = 256  # pixels on the subject's longer side, on which the layers are told apart
+GRID = 192  # pixels on the subject's longer side, on which the layers are told apart
 REGULARISATION = 1e-5
 SMALL, MANY, FEW = 32, 10, 2  # steps on the levels of up to 32 pixels, and on the larger ones
 
@@ -47,42 +47,44 @@ def layers(rgb: NDArray[np.uint8], alpha: Alpha, window: Window) -> Map:
 
     From one pixel up to the grid, each level begins with what the coarser one found.
     """
-    seen, share = on_grid(rgb, window), on_grid(alpha, window)[..., None]
-    found = np.concatenate([mean_colour(seen, share), mean_colour(seen, 1 - share)])[None, None]
+    seen, share = np.moveaxis(on_grid(rgb, window), -1, 0), on_grid(alpha, window)
+    found = np.concatenate([mean_colour(seen, share), mean_colour(seen, 1 - share)])[:, None, None]
     for level in range(1, 1 + max(window.grid).bit_length()):
         shape = (min(window.grid[0], 1 << level), min(window.grid[1], 1 << level))
         iterations = FEW if max(shape) > SMALL else MANY
-        found = smoothed(shrunk(found, shape), shrunk(seen, shape), shrunk(share, shape), iterations)
-    return found
+        found = smoothed(nearest(found, shape), nearest(seen, shape), nearest(share, shape), iterations)
+    return np.moveaxis(found, 0, -1)
 
 
 def smoothed(found: Map, seen: Map, share: Map, iterations: int) -> Map:
-    """Both layers, h×w×6, nearer to what was seen and to their neighbours' colours: Jacobi's steps of Germer's cost.
+    """Both layers, 6×h×w, nearer to what was seen and to their neighbours' colours: Jacobi's steps of Germer's cost.
 
-    Neighbours across which the mask changes must agree most: there the photo alone cannot tell the layers apart.
+    `seen` is 3×h×w, `share` h×w. Neighbours across which the mask changes must agree most: there the photo alone
+    cannot tell the layers apart.
     """
-    rows, columns = np.diff(share, axis=0), np.diff(share, axis=1)
-    down = REGULARISATION + np.abs(np.concatenate([np.zeros_like(share[:1]), rows, np.zeros_like(share[:1])]))
-    along = REGULARISATION + np.abs(
-        np.concatenate([np.zeros_like(share[:, :1]), columns, np.zeros_like(share[:, :1])], 1)
-    )
+    down = REGULARISATION + np.abs(np.diff(np.pad(share, ((1, 1), (0, 0)), mode="edge"), axis=0))
+    along = REGULARISATION + np.abs(np.diff(np.pad(share, ((0, 0), (1, 1)), mode="edge"), axis=1))
     ties = down[:-1] + down[1:] + along[:, :-1] + along[:, 1:]
     rest = 1 - share
     a, b, c = share * share + ties, share * rest, rest * rest + ties
     scale = 1 / (a * c - b * b)
+    shown = np.concatenate([share * seen, rest * seen])
+    own, other, mine = c * scale, b * scale, a * scale
     for _ in range(iterations):
-        near = np.pad(found, ((1, 1), (1, 1), (0, 0)), mode="edge")
-        pull = down[:-1] * near[:-2, 1:-1] + down[1:] * near[2:, 1:-1]
-        pull += along[:, :-1] * near[1:-1, :-2] + along[:, 1:] * near[1:-1, 2:]
-        front, back = pull[..., :3] + share * seen, pull[..., 3:] + rest * seen
-        found = np.concatenate([(c * front - b * back) * scale, (a * back - b * front) * scale], -1).clip(0, 1)
+        near = np.pad(found, ((0, 0), (1, 1), (1, 1)), mode="edge")
+        pull = shown + down[:-1] * near[:, :-2, 1:-1]
+        pull += down[1:] * near[:, 2:, 1:-1]
+        pull += along[:, :-1] * near[:, 1:-1, :-2]
+        pull += along[:, 1:] * near[:, 1:-1, 2:]
+        front, back = pull[:3], pull[3:]
+        found = np.concatenate([own * front - other * back, mine * back - other * front]).clip(0, 1)
     return found
 
 
 def mean_colour(seen: Map, weight: Map) -> Map:
-    """The mean of the colours where the weight is nearly 1, else of all: 3 values in 0..1."""
-    sure = (weight > 0.9)[..., 0]
-    return np.asarray(seen[sure].mean(0) if sure.any() else seen.mean((0, 1)))
+    """The mean of the colours (3×h×w) where the weight is nearly 1, else of all: 3 values in 0..1."""
+    sure = weight > 0.9
+    return np.asarray(seen[:, sure].mean(1) if sure.any() else seen.mean((1, 2)))
 
 
 def corrected(layer: Map, share: Map, seen: Map) -> Map:
@@ -91,8 +93,8 @@ def corrected(layer: Map, share: Map, seen: Map) -> Map:
     return np.asarray(np.clip(front + share * (seen - share * front - (1 - share) * back), 0, 1))
 
 
-def shrunk(values: Map, shape: tuple[int, int]) -> Map:
-    """h×w×c at another (height, width), the nearest pixel for each."""
-    rows = (np.arange(shape[0]) + 0.5) * (values.shape[0] / shape[0])
-    columns = (np.arange(shape[1]) + 0.5) * (values.shape[1] / shape[1])
-    return values[rows.astype(np.intp)[:, None], columns.astype(np.intp)]
+def nearest(values: Map, shape: tuple[int, int]) -> Map:
+    """…×h×w at another (height, width), the nearest pixel for each."""
+    rows = (np.arange(shape[0]) + 0.5) * (values.shape[-2] / shape[0])
+    columns = (np.arange(shape[1]) + 0.5) * (values.shape[-1] / shape[1])
+    return values[..., rows.astype(np.intp)[:, None], columns.astype(np.intp)]
