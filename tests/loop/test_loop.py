@@ -148,3 +148,34 @@ def test_a_killed_worker_takes_its_training_with_it_and_the_next_one_says_so(ser
     assert newest_run(operator)["state"] == "failed"
     assert "was killed" in newest_run(operator)["message"]
     assert service.ready()["weights"] == champion
+
+
+def test_an_operators_choice_serves_and_is_taken_back_without_a_lost_request(
+    service, steady_load, foreign_onnx, patiently, tmp_path
+):
+    operator = service.operator()
+    old = operator.get_ok("weights/current/")["sha256"]
+    patiently(lambda: steady_load.newest() == old, "An answer of the first weights")
+
+    damaged = tmp_path / "damaged.onnx"
+    damaged.write_bytes(foreign_onnx.read_bytes()[:-100])
+    with pytest.raises(AssertionError, match="cut short"):
+        service.manage("weights", "import", str(damaged))
+    service.manage("weights", "import", str(foreign_onnx), "--name", "theirs")
+    with pytest.raises(AssertionError, match="--yes"):
+        service.manage("weights", "use", "theirs", "--by", "olga")
+    assert operator.get_ok("weights/current/")["sha256"] == old
+
+    service.manage("weights", "use", "theirs", "--by", "olga", "--yes")
+    new = operator.get_ok("weights/current/")["sha256"]
+    assert new != old
+    patiently(lambda: (service.ready() or {}).get("weights") == new, "The chosen weights, ready")
+    decision = operator.get_ok("releases/deployments/")["results"][0]["decision"]
+    assert (decision["kind"], decision["by"], decision["champion"]) == ("operator", "olga", old)
+    refused = operator.call("POST", "releases/retrain/", json={})
+    assert (refused.status_code, refused.json()["code"]) == (409, "not_trainable")
+
+    operator.ok("POST", "releases/rollback/")
+    patiently(lambda: steady_load.newest() == old, "An answer of the first weights again")
+    assert steady_load.failures == []
+    assert {status for status, _ in steady_load.answers} <= {200, 422}
