@@ -193,6 +193,7 @@ def test_by_keyboard_alone(page, photographs, make_sticker, outline_off, api, sh
     predicted = api(page).picture(photo["prediction"]["mask_url"])
     page.get_by_role("article", name=CAT).get_by_role("button", name="Fix").press("Enter")
     expect(page.get_by_role("application", name="Mask editor")).to_be_focused()
+    expect(page.locator(".room .cursor")).to_be_visible()
 
     keys = page.keyboard
     keys.press("?")
@@ -271,7 +272,7 @@ def test_work_is_not_thrown_away_by_a_slip(page, photographs, make_sticker, api,
     expect(page.get_by_role("button", name="Undo")).to_be_enabled()
     page.get_by_role("button", name="Cancel").click()
     question.get_by_role("button", name="Leave, keep draft").click()
-    expect(page.get_by_role("article", name=CAT)).to_be_visible()
+    expect(page.get_by_role("article", name=CAT).get_by_role("button", name="Continue fix")).to_be_visible()
 
     open_editor(page, CAT)
     expect(page.get_by_role("button", name="Undo")).to_be_enabled()

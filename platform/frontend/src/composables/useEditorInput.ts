@@ -107,5 +107,7 @@ export function useEditorInput(
     pointercancel: (event: PointerEvent) => editor.value?.pointerCancel(event.pointerId),
     pointerleave: () => editor.value?.pointerLeave(),
     dblclick: () => editor.value?.close(),
+    // Who comes by keyboard sees at once where the brush is.
+    focus: () => canvas.value!.matches(":focus-visible") && editor.value?.showCursor(),
   };
 }

@@ -172,6 +172,15 @@ export async function storedDraft(photo: string): Promise<{ row: DraftRow; base:
   }
 }
 
+/** The photos that have a draft. */
+export async function listDrafts(): Promise<string[]> {
+  try {
+    return await (await database()).getAllKeys("drafts");
+  } catch {
+    return [];
+  }
+}
+
 /** A draft that is written down with its first stroke. */
 export async function beginDraft(photo: Photo, base: Omit<BaseRow, "photo">): Promise<Draft> {
   const row: DraftRow = {

@@ -301,6 +301,12 @@ export class Editor {
     this.onChange();
   }
 
+  /** Shows the brush that keys move. */
+  showCursor(): void {
+    this.cursor ??= this.centre();
+    this.onChange();
+  }
+
   /** Moves the brush without a pointer, by screen pixels, and paints on its way while Space is held. */
   moveCursor(dx: number, dy: number): void {
     this.hovering = false;

@@ -3,7 +3,7 @@ import { IDBFactory } from "fake-indexeddb";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Photo } from "../../src/api/types";
 import { closeDatabase, database, servedOf } from "../../src/drafts/database";
-import { beginDraft, discardDraft, resumeDraft, storedDraft, type Draft } from "../../src/drafts/draft";
+import { beginDraft, discardDraft, listDrafts, resumeDraft, storedDraft, type Draft } from "../../src/drafts/draft";
 import { History } from "../../src/editor/history";
 import { createPlane, type Plane } from "../../src/editor/kernels";
 import { changedTiles, samePlane, union } from "../../src/editor/merge";
@@ -118,7 +118,9 @@ describe("a draft", () => {
   it("is gone when it is discarded", async () => {
     stroke(10);
     await draft.settled();
+    expect(await listDrafts()).toEqual(["p"]);
     await discardDraft("p");
+    expect(await listDrafts()).toEqual([]);
     expect(await storedDraft("p")).toBeNull();
     expect(await (await database()).count("steps")).toBe(0);
   });
