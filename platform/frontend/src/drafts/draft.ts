@@ -125,7 +125,10 @@ export class Draft implements Keeper<StrokeNote> {
     const asked: Promise<unknown>[] = [transaction.done];
     if (rows.length) asked.push(steps.delete(stepsFrom(this.row.photo, from)));
     for (const row of rows) asked.push(steps.put(row));
-    if (!this.baseHeld) asked.push(transaction.objectStore("bases").put(this.base));
+    if (!this.baseHeld) {
+      asked.push(transaction.objectStore("bases").put(this.base));
+      if (from === 0) void navigator.storage?.persist?.().catch(() => false); // not to be cleared by the browser itself
+    }
     asked.push(transaction.objectStore("drafts").put(this.row));
     transaction.commit();
     return Promise.all(asked);
@@ -226,7 +229,6 @@ export async function resumeDraft(
 async function make(row: DraftRow, base: BaseRow): Promise<Draft> {
   try {
     const db = await database();
-    void navigator.storage?.persist?.().catch(() => false); // so that the browser does not clear it on its own
     return new Draft(db, row, base);
   } catch (error) {
     return new Draft(null, row, base, explain(error));
