@@ -21,6 +21,12 @@ class NoBrowserGraph(ReleaseError):
     code, status = "no_browser_graph", 404
 
 
+class CutFailed(ReleaseError):
+    """This photo can't be cut: the network's answer to it is no picture. Try another photo."""
+
+    code, status = "cut_failed", 500
+
+
 class AlreadyRunning(ReleaseError):
     """A training run is under way. Wait until it has finished, then start the next."""
 

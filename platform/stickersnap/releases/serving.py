@@ -24,13 +24,13 @@ from segmentation.backends import (
     choose,
     open_backend,
 )
-from segmentation.engine import AnswerLate, Engine, QueueFull
+from segmentation.engine import AnswerLate, Engine, NotFinite, QueueFull
 from segmentation.golden import GoldenError, self_test
 from segmentation.predictor import Cut, EnginePredictor, Predictor
 from segmentation.weights import WeightsError
 from stickersnap.api.metrics import EngineMetrics, serves
 from stickersnap.releases import selectors, services
-from stickersnap.releases.exceptions import NoBrowserGraph, NotReady
+from stickersnap.releases.exceptions import CutFailed, NoBrowserGraph, NotReady
 from stickersnap.releases.models import Deployment
 
 log = logging.getLogger(__name__)
@@ -59,11 +59,13 @@ class ServedPredictor(EnginePredictor):
     """The predictor of a deployment; what its engine refuses is told as a request hears it."""
 
     def predict(self, rgb: NDArray[np.uint8]) -> Cut:
-        """The cut of a photo, H×W×3 uint8 sRGB. Raises Busy, NotReady once the device is lost without another."""
+        """The cut of a photo, H×W×3 uint8 sRGB. Raises Busy, CutFailed, NotReady once the device is lost for good."""
         try:
             return super().predict(rgb)
         except (QueueFull, AnswerLate, OutOfMemory) as error:
             raise Busy from error
+        except NotFinite as error:
+            raise CutFailed from error
         except DeviceLost as error:
             raise NotReady(str(error)) from error
 
@@ -158,9 +160,12 @@ def _tested(backend: Backend, weights: sets.WeightsSet) -> ServedPredictor:
     try:
         predictor = ServedPredictor(engine, weights.sha256, weights.card)
         self_test(predictor)
-    except BaseException:
+    except GoldenError:
         engine.stop()
         raise
+    except Exception as error:
+        engine.stop()
+        raise DeviceError(f"The golden pictures can't be cut by {backend.name} ({error}): choose another.") from error
     serves(backend)
     return predictor
 

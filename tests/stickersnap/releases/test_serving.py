@@ -13,7 +13,7 @@ from segmentation import weights as sets
 from segmentation.backends import DeviceLost
 from stickersnap.api import metrics
 from stickersnap.releases import services, serving
-from stickersnap.releases.exceptions import NotReady
+from stickersnap.releases.exceptions import CutFailed, NotReady
 
 PHOTO = np.full((40, 60, 3), 127, np.uint8)
 
@@ -198,6 +198,41 @@ def test_a_lost_gpu_is_replaced_by_the_cpu_for_all_to_see(weights_deployed, clie
 
 def lost_so_far():
     return sum(s.value for m in metrics.FALLBACKS.collect() for s in m.samples if s.name.endswith("_total"))
+
+
+class Broken:
+    """Opens, and then answers nothing that could be served."""
+
+    name, device, size, batch_limit = "openvino", "cpu", 256, 4
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def run(self, batch):
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return np.full((len(batch), 2, 256, 256), self.answer, np.float32)
+
+
+@pytest.mark.parametrize("answer", [np.nan, 0.0, RuntimeError("no such instruction")])
+def test_a_backend_that_fails_the_golden_pictures_leaves_the_next_one_to_serve(weights_deployed, monkeypatch, answer):
+    def open_backend(name, *arguments):
+        return Broken(answer) if name == "openvino" else backends.open_backend(name, *arguments)
+
+    monkeypatch.setattr(serving, "open_backend", open_backend)
+    predictor = serving.predictor_current()
+    assert predictor.backend == "onnxruntime"
+    assert predictor.predict(PHOTO).alpha.shape == (40, 60)
+
+
+def test_an_answer_of_no_numbers_is_that_photos_error_alone(weights_deployed):
+    predictor = serving.predictor_current()
+    whole = predictor.engine.backend
+    predictor.engine.backend = Broken(np.nan)
+    with pytest.raises(CutFailed, match="another photo"):
+        predictor.predict(PHOTO)
+    predictor.engine.backend = whole
+    assert predictor.predict(PHOTO).alpha.shape == (40, 60)
 
 
 @pytest.mark.parametrize(("name", "value"), [("DEVICE", "cuda"), ("REQUIRE_GPU", True), ("BACKEND", "torch-cuda")])
