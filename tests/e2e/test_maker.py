@@ -234,3 +234,46 @@ def test_the_status_panel_names_what_serves(page, stack, shot) -> None:
     expect(panel).to_contain_text(ready["weights"][:16])
     expect(panel).to_contain_text(ready["device"])
     shot(page, "open")
+
+
+@pytest.fixture
+def two_balls(tmp_path: Path) -> Path:
+    """A large red ball on the left, a smaller blue one on the right, on a plain wall."""
+    y, x = np.mgrid[:480, :720].astype(float)
+    picture = np.full((480, 720, 3), (205.0, 210.0, 200.0)) - 25 * (y / 480)[..., None]
+    for left, top, radius, colour in ((200, 250, 120, (200, 40, 40)), (530, 270, 80, (40, 70, 190))):
+        light = np.clip(1.15 - np.hypot(x - left + radius * 0.3, y - top + radius * 0.3) / (1.6 * radius), 0.3, 1)
+        inside = np.clip(radius - np.hypot(x - left, y - top) + 0.5, 0, 1)[..., None]
+        picture = picture * (1 - inside) + inside * light[..., None] * np.array(colour)
+    path = tmp_path / "balls.png"
+    Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(path)
+    return path
+
+
+def test_of_two_subjects_one_is_chosen_by_a_click_or_by_the_keyboard(page, two_balls, make_sticker, shot) -> None:
+    card = make_sticker(page, two_balls)
+    choice = card.get_by_role("group", name="Which subject of balls.png")
+    expect(choice.get_by_role("radio", name="All")).to_be_checked()
+    sticker = card.get_by_alt_text("Sticker of balls.png")
+    both = sticker.get_attribute("src")
+
+    choice.get_by_role("radio", name="Subject 2 of 2, right").click()
+    expect(sticker).not_to_have_attribute("src", both or "")
+    expect(choice.get_by_role("radio", name="Subject 2 of 2, right")).to_be_checked()
+    shot(page, "one-of-two")
+    name, data = download(page, card, "Telegram")
+    assert name == "balls-telegram.webp"
+    red, _, blue, alpha = np.asarray(opened(data).convert("RGBA"), int).reshape(-1, 4)[::7].T
+    assert (blue - red)[(alpha == 255) & (red < 240)].mean() > 20
+
+    choice.get_by_role("radio", name="Subject 2 of 2, right").press("ArrowRight")
+    expect(choice.get_by_role("radio", name="All")).to_be_checked()
+    expect(sticker).to_have_attribute("src", both or "")
+
+    box = choice.locator(".box").bounding_box()
+    assert box
+    page.mouse.click(box["x"] + 0.4 * box["width"], box["y"] + 0.6 * box["height"])
+    expect(choice.get_by_role("radio", name="Subject 1 of 2, left")).to_be_checked()
+
+    with page.expect_request(re.compile(r"mask\.png\?refined=1&subject=0\.\d+%2C0\.\d+")):
+        card.get_by_role("button", name="Fix").click()
