@@ -1,9 +1,13 @@
 /** The editor as the service shows it, on a picture made here: `?side=4096`, or `?photo=URL&mask=URL`. */
 import { createApp, h, shallowRef } from "vue";
 import MaskEditor from "../../src/components/MaskEditor.vue";
+import type { Photo } from "../../src/api/types";
+import { beginDraft } from "../../src/drafts/draft";
 import type { Editor } from "../../src/editor/editor";
+import { History } from "../../src/editor/history";
 import { loadImage } from "../../src/editor/load";
 import { decodePng, encodePng } from "../../src/editor/png";
+import type { StrokeNote } from "../../src/editor/stroke";
 import { paintedPhoto, softMask } from "./scene";
 import "../../src/styles/main.scss";
 
@@ -36,10 +40,16 @@ async function open(): Promise<void> {
   const image = await loadImage(photo);
   const started = performance.now();
   const plane = await decodePng(mask);
+  // As on the page: every stroke is written down before the next one begins.
+  const about = { id: "bench", name: "bench", prediction: { id: "bench" }, correction: null } as unknown as Photo;
+  const draft = await beginDraft(about, { mask, strokes: [], seconds: 0 });
+  const history = new History<StrokeNote>(plane, { keeper: draft });
   const shown = shallowRef<InstanceType<typeof MaskEditor> | null>(null);
   createApp({
     setup: () => () =>
-      h("main", { class: "bench" }, [h(MaskEditor, { ref: shown, image, plane, name: "bench", saving: false })]),
+      h("main", { class: "bench" }, [
+        h(MaskEditor, { ref: shown, image, plane, name: "bench", saving: false, begun: { history } }),
+      ]),
   }).mount("#app");
   await new Promise(requestAnimationFrame);
   await new Promise((resolve) => setTimeout(resolve));
