@@ -101,7 +101,7 @@ def test_the_starter_finds_nothing_in_what_holds_nothing(predictor: TorchPredict
     assert sum(found) <= 1
 
 
-@pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
+@pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee", "rocket"])
 def test_the_starter_finds_the_subject_of_photos_nobody_trained_on(predictor: TorchPredictor, name: str) -> None:
     assert predictor.predict(getattr(data, name)()).subject_found
 
