@@ -398,7 +398,10 @@ export class Editor {
   }
 
   private show(view: Viewport): void {
+    // A brush that no pointer holds stays where it is on the photo.
+    const held = this.cursor && !this.hovering && !this.gestures.active ? toPhoto(this.current, this.cursor) : null;
     this.current = keepInSight(view, this.plane, this.screenSize);
+    if (held) this.cursor = toScreen(this.current, held);
     this.screen.setView(this.current);
     this.onChange();
   }

@@ -62,6 +62,18 @@ describe("editor", () => {
     expect(editor.strokes).toHaveLength(2);
   });
 
+  it("keeps the keyboard's brush where it is on the photo when the screen changes", () => {
+    editor.showCursor();
+    editor.resize({ width: 232, height: 332 });
+    editor.dab();
+    expect(at(50, 50)).toBe(255);
+    editor.moveCursor(20, 0);
+    const before = toPhoto(editor.view, editor.cursor!);
+    editor.scroll(0, 30);
+    expect(toPhoto(editor.view, editor.cursor!).x).toBeCloseTo(before.x);
+    expect(toPhoto(editor.view, editor.cursor!).y).toBeCloseTo(before.y);
+  });
+
   it("never moves the keyboard's brush off the photo", () => {
     for (let i = 0; i < 30; i++) editor.moveCursor(-20, -20);
     expect(toPhoto(editor.view, editor.cursor!)).toEqual({ x: 0, y: 0 });
