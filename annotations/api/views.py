@@ -52,11 +52,14 @@ class PhotoListView(OwnerView, ListAPIView):
     def post(self, request: Request) -> Response:
         given = serializers.UploadSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        with admission.photos.place():
-            return self.create(request, **given.validated_data)
+        timing = Timing()
+        with admission.photo(timing.stage):
+            return self.create(request, timing, **given.validated_data)
 
-    def create(self, request: Request, image: UploadedFile, consent: bool | None, **known: uuid.UUID) -> Response:
-        owner, data, timing = owner_of(request), image.read(), Timing()
+    def create(
+        self, request: Request, timing: Timing, image: UploadedFile, consent: bool | None, **known: uuid.UUID
+    ) -> Response:
+        owner, data = owner_of(request), image.read()
         with timing.stage("decode"):
             picture = pictures.decode(data)
         predictor = lineage.predictor_current()

@@ -156,6 +156,8 @@ PREDICTIONS_WAITING = env.integer(
 )
 # A photo keeps its place from decoding to the answer, so that none is decoded in vain.
 PHOTOS_AT_WORK = PREDICTIONS_WAITING + 1
+# More than the cores can work on would only slow each other down; a GPU wants company for its batches.
+PHOTOS_AT_ONCE = PHOTOS_AT_WORK if backends.gpu_driver() else CORES + 1
 STICKERS_AT_WORK = max(4, 2 * CORES)
 UPLOADS_PER_MINUTE = env.integer("STICKERSNAP_UPLOADS_PER_MINUTE", 120, 1, 1_000_000)
 RETENTION_HOURS = env.integer("STICKERSNAP_RETENTION_HOURS", 24 * 7, 1, 24 * 3650)

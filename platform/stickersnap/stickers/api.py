@@ -142,7 +142,7 @@ class CutView(APIView):
         if upload is None:
             raise EmptyUploadError("Send the photo as multipart field `data`: curl -F data=@photo.jpg …")
         whole = "target" not in request.query_params
-        with admission.photos.place():
+        with admission.photo(timing.stage):
             return made(upload.read(), wish, timing, whole)
 
 
