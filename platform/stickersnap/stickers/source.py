@@ -3,9 +3,13 @@
 import math
 
 import numpy as np
+from PIL import Image
 
 from segmentation import mask as masks
 from segmentation import picture as pictures
+
+WORTHWHILE = 0.8
+"""Scale below which shrinking a photo costs less than it saves afterwards."""
 
 
 def shorter_needed(size: tuple[int, int], alpha: np.ndarray, side: int) -> int:
@@ -23,9 +27,10 @@ def shorter_needed(size: tuple[int, int], alpha: np.ndarray, side: int) -> int:
 
 def enough(data: bytes, picture: pictures.Picture, alpha: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
     """As `scaled`, from what is already decoded of `data` where that shows enough of the subject."""
-    if shorter_needed(picture.size, alpha, side) > min(picture.rgb.shape[:2]):
+    shorter = shorter_needed(picture.size, alpha, side)
+    if shorter > min(picture.rgb.shape[:2]):
         return scaled(data, picture.size, alpha, side)
-    return picture.rgb, masks.resized(alpha, (picture.rgb.shape[1], picture.rgb.shape[0]))
+    return _together(picture.rgb, alpha, shorter)
 
 
 def scaled(data: bytes, size: tuple[int, int], alpha: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
@@ -33,5 +38,15 @@ def scaled(data: bytes, size: tuple[int, int], alpha: np.ndarray, side: int) -> 
 
     Raises a segmentation.picture.PictureError.
     """
-    rgb = pictures.decode(data, shorter_needed(size, alpha, side)).rgb
-    return rgb, masks.resized(alpha, (rgb.shape[1], rgb.shape[0]))
+    shorter = shorter_needed(size, alpha, side)
+    return _together(pictures.decode(data, shorter).rgb, alpha, shorter)
+
+
+def _together(rgb: np.ndarray, alpha: np.ndarray, shorter: int) -> tuple[np.ndarray, np.ndarray]:
+    """Both at one scale, with little more than `shorter` pixels on the shorter side."""
+    factor = shorter / min(rgb.shape[:2])
+    size = rgb.shape[1], rgb.shape[0]
+    if factor < WORTHWHILE:
+        size = max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+        rgb = np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0))
+    return rgb, masks.resized(alpha, size)

@@ -36,3 +36,11 @@ def test_photo_and_mask_come_at_one_scale() -> None:
     assert rgb.shape == (400, 600, 3)
     assert alpha.shape == (400, 600)
     assert alpha.min() == 255
+
+
+def test_a_photo_that_came_much_too_large_is_shrunk_with_its_mask() -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (1500, 1000), "orange").save(out, "PNG")
+    rgb, alpha = scaled(out.getvalue(), (1500, 1000), mask_of(100, 150, (0, 0, 150, 100)), 512)
+    assert rgb.shape == (342, 513, 3)
+    assert alpha.shape == (342, 513)
