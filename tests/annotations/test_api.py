@@ -42,6 +42,9 @@ def uploaded(client, as_png, cat):
     return Photo.objects.get(id=upload(client, as_png(cat)).json()["id"])
 
 
+STAGES = {"queue", "decode", "network", "store"}
+
+
 def test_an_upload_answers_the_photo_and_who_cut_it(client, as_png, cat, starter):
     answer = upload(client, as_png(cat))
     assert answer.status_code == 201
@@ -52,7 +55,7 @@ def test_an_upload_answers_the_photo_and_who_cut_it(client, as_png, cat, starter
     assert photo["prediction"]["subject_found"] is True
     assert answer["X-Weights"] == photo["prediction"]["weights"] == starter.weights
     assert answer["X-Device"] == "cpu"
-    assert {stage.split(";")[0] for stage in answer["Server-Timing"].split(", ")} == {"decode", "network", "store"}
+    assert {stage.split(";")[0] for stage in answer["Server-Timing"].split(", ")} == STAGES
 
 
 def test_the_mask_has_the_photos_size(client, uploaded):
