@@ -17,6 +17,8 @@ def notes(request: pytest.FixtureRequest) -> Iterator[dict]:
     import report
 
     found: dict = {"date": datetime.datetime.now(datetime.UTC).date().isoformat(), "bars": []}
+    if remark := os.environ.get("BENCH_REMARK"):
+        found["remark"] = remark
     yield found
     print(report.bars(found["bars"]))
     if os.environ.get("BENCH_WRITE") == "1":
