@@ -440,6 +440,7 @@ def test_a_fix_of_a_deleted_photo_is_refused_and_the_draft_stays(person, desk, a
         sitting.page.get_by_role("button", name="Download mask").click()
     assert (masks.decode_png(Path(download.value.path()).read_bytes()) == painted).all()
     sitting.page.get_by_role("button", name="Discard draft").click()
+    expect(sitting.page.get_by_role("button", name="Choose photos")).to_be_visible()
     sitting.page.go_back()
     expect(sitting.page.get_by_role("alert")).to_be_visible()
     expect(sitting.page.get_by_text("still on this device")).to_have_count(0)
