@@ -14,7 +14,7 @@ heading = @printf '\n\033[1m── %s ──\033[0m\n' "$(1)"
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types format bench rembg venv frontend openapi clean
+.PHONY: help run test lint types format bench bars rembg venv frontend openapi clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ format: .venv/installed-dev $(FRONTEND)/node_modules/installed ## Bring every fi
 bench: .venv/installed-dev rembg $(FRONTEND)/dist/index.html ## Measure speed on this machine, and say which machine it is
 	@$(BIN)/python scripts/machine.py
 	@$(BIN)/pytest tests/benchmarks -o python_files='bench_*.py' --capture=no $(ARGS)
+
+bars: .venv/installed-dev ## Measure what retraining is held to: the gate, attacks, kills (tens of minutes; ARGS=… for pytest)
+	@$(BIN)/python scripts/machine.py
+	@$(BIN)/pytest tests -m bars --capture=no --timeout=3600 $(ARGS)
 
 # A baseline of the benchmarks, in an environment of its own. Where it can't be had they go without it, and say so.
 rembg: tests/benchmarks/rembg.txt | .venv/bin/python
