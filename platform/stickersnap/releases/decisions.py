@@ -1,0 +1,115 @@
+"""Every write of decisions: the gate's, the starter's, an operator's own."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from annotations.models import DatasetItem
+from segmentation import weights as sets
+from stickersnap.releases import gate, selectors
+from stickersnap.releases.deployments import deploy, deployments_locked, self_test
+from stickersnap.releases.exceptions import AlreadyServing, TrainingFailed
+from stickersnap.releases.models import Deployment, PromotionDecision, TrainingRun, Weights
+from stickersnap.releases.store import run_folder, weights_folder, weights_register
+
+
+def starter_deploy(*, folder: Path | None = None, by: str = "starter") -> Deployment:
+    """Deploys the shipped weights where nothing was ever deployed; otherwise answers the current deployment."""
+    if current := selectors.deployment_current():
+        return current
+    weights = weights_register(folder=folder or sets.starter_folder())
+    with transaction.atomic():
+        deployments_locked()
+        if current := selectors.deployment_current():
+            return current
+        decision = selectors.decision_of_starter(weights.sha256) or PromotionDecision.objects.create(
+            kind=PromotionDecision.Kind.STARTER,
+            challenger=weights,
+            passed=True,
+            reason="Shipped with the program: there is no champion to compare with.",
+            evidence={"card": weights.card.get("figures", {})},
+        )
+        return deploy(decision, by)
+
+
+def promotion_decide(*, run: TrainingRun, by: str) -> PromotionDecision:
+    """Judges what a run made, on its evaluation.json, and deploys it if it passes: one transaction, one verdict.
+
+    Raises segmentation.weights.WeightsError and TrainingFailed where the run left nothing that can be judged.
+    """
+    evaluation = _evaluation(run)
+    challenger = weights_register(folder=run_folder(run) / "weights", run=run)
+    with transaction.atomic():
+        deployments_locked()
+        verdict = _verdict(run, challenger, evaluation)
+        decision = PromotionDecision.objects.create(
+            kind=PromotionDecision.Kind.GATE,
+            champion=run.champion,
+            challenger=challenger,
+            passed=verdict.passed,
+            reason=verdict.reason,
+            evidence=verdict.evidence,
+            run=run,
+        )
+        if decision.passed:
+            deploy(decision, by)
+    return decision
+
+
+def _evaluation(run: TrainingRun) -> dict[str, Any]:
+    path = run_folder(run) / "evaluation.json"
+    try:
+        evaluation = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise TrainingFailed(f"{path} can't be read ({error}). Train again.") from error
+    if not isinstance(evaluation, dict):
+        raise TrainingFailed(f"{path} is no evaluation. Train again.")
+    return evaluation
+
+
+def _verdict(run: TrainingRun, challenger: Weights, evaluation: dict[str, Any]) -> gate.Verdict:
+    """The gate's verdict, given that the evaluation is of these weights, on this dataset's held-out pictures."""
+    current = selectors.deployment_current()
+    rules = gate.Rules(heldout_minimum=selectors.policy().heldout_minimum)
+    verdict = gate.decide(
+        evaluation, deployed=current.weights_id if current else "", rules=rules, best_before=selectors.best_before()
+    )
+    if not verdict.passed:
+        return verdict
+    if evaluation["challenger"]["sha256"] != challenger.sha256 or evaluation["champion"]["sha256"] != run.champion_id:
+        return gate.Verdict(False, "The evaluation is of other weights than the run's. Train again.", verdict.evidence)
+    judged = {image["image_sha256"] for image in evaluation["images"]}
+    heldout = DatasetItem.objects.filter(dataset=run.dataset, split=DatasetItem.Split.HOLDOUT)
+    if judged != set(heldout.values_list("image_sha256", flat=True)):
+        return gate.Verdict(
+            False, "The evaluation is of other photos than those held out. Train again.", verdict.evidence
+        )
+    return verdict
+
+
+def weights_use(*, weights: Weights, by: str, reason: str = "") -> Deployment:
+    """Deploys registered weights because an operator says so, once they answer the golden pictures here as they should.
+
+    What serves goes on serving whenever this raises: AlreadyServing, segmentation.weights.WeightsError,
+    segmentation.golden.GoldenError, segmentation.backends.DeviceError.
+    """
+    evidence = {"self_test": self_test(weights_folder(weights.sha256))}
+    with transaction.atomic():
+        deployments_locked()
+        current = selectors.deployment_current()
+        if current and current.weights_id == weights.sha256:
+            raise AlreadyServing
+        if current:
+            evidence["champion"] = {"sha256": current.weights_id, "network": current.weights.network}
+        decision = PromotionDecision.objects.create(
+            kind=PromotionDecision.Kind.OPERATOR,
+            champion=current.weights if current else None,
+            challenger=weights,
+            passed=True,
+            reason=reason or f"{by} chose these weights. They answer the golden pictures as they should.",
+            evidence=evidence,
+            by=by,
+        )
+        return deploy(decision, by)
