@@ -89,7 +89,7 @@ class WaitingFilter(admin.SimpleListFilter):
 class CorrectionAdmin(ReadOnlyAdmin):
     list_display = ["photo_picture", "old_mask", "new_mask", "changed", "state", "seconds", "updated_at"]
     list_filter = [WaitingFilter, "created_at"]
-    exclude = ["mask", "strokes"]
+    exclude = ["mask", "strokes", "sketch"]
     actions = ["approve", "reject"]
     action_form = ReviewForm
 

@@ -71,6 +71,12 @@ class NotReviewable(AnnotationError):
     code, status = "not_reviewable", 409
 
 
+class AlreadyQuarantined(AnnotationError):
+    """This author is in quarantine already. Lift it first to place it with another reason."""
+
+    code, status = "already_quarantined", 409
+
+
 class Busy(AnnotationError):
     """Too many photos are being cut at the moment. Try again in a few seconds."""
 

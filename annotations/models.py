@@ -97,7 +97,7 @@ class Prediction(models.Model):
 class Correction(models.Model):
     """A person's mask for a photo. An edit raises `version`; a review is of one version."""
 
-    HEAVY = ("mask", "strokes")
+    HEAVY = ("mask", "strokes", "sketch")
 
     id = models.UUIDField(primary_key=True, help_text="Made by the client, so that a repeated submit is the same one.")
     photo = models.ForeignKey(Photo, on_delete=models.CASCADE, related_name="corrections")
@@ -105,6 +105,7 @@ class Correction(models.Model):
     author = models.UUIDField(db_index=True)
     mask = models.BinaryField(help_text="8-bit greyscale PNG at the photo's size; 255 is foreground.")
     mask_sha256 = models.CharField(max_length=64)
+    sketch = models.BinaryField(null=True, help_text="Mask and prediction at 32×32 each, to judge trust by.")
     iou = models.FloatField(help_text="With the prediction it started from, 0 to 1.")
     strokes = models.JSONField(default=list, blank=True)
     seconds = models.FloatField(default=0, help_text="Time the person spent in the editor.")
@@ -149,6 +150,31 @@ class Review(models.Model):
 
     def __str__(self) -> str:
         return f"{self.verdict} {self.correction_id} v{self.version}"
+
+
+class Quarantine(models.Model):
+    """An author whose corrections are left out of dataset versions, from the next one until it is lifted."""
+
+    author = models.UUIDField()
+    reason = models.CharField(max_length=300)
+    placed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    placed_at = models.DateTimeField(auto_now_add=True)
+    lifted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True)
+    lifted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-placed_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["author"], condition=Q(lifted_at=None), name="quarantine_one_open"),
+            models.CheckConstraint(condition=~Q(reason=""), name="quarantine_has_a_reason"),
+            models.CheckConstraint(
+                condition=Q(lifted_at=None, lifted_by=None) | Q(lifted_at__isnull=False, lifted_by__isnull=False),
+                name="quarantine_lifted_by_someone",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.author}: {self.reason}"
 
 
 class DatasetVersion(models.Model):

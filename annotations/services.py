@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from annotations import fingerprints, lineage, selectors
+from annotations import fingerprints, lineage, selectors, sketch
 from annotations.exceptions import (
     AlreadyReviewed,
     AnotherCorrection,
@@ -23,7 +23,7 @@ from annotations.exceptions import (
     ReasonRequired,
     StaleCorrection,
 )
-from annotations.models import Correction, DatasetItem, DeletedPhoto, Photo, Prediction, Review
+from annotations.models import Correction, DatasetItem, DeletedPhoto, Photo, Prediction, Quarantine, Review
 from segmentation import mask as masks
 from segmentation import picture as pictures
 
@@ -169,12 +169,13 @@ def correction_submit(
     (someone else's id).
     """
     alpha = masks.decode_png(submission.mask, (photo.width, photo.height))
-    mask = masks.encode_png(alpha)
+    mask, predicted = masks.encode_png(alpha), selectors.mask_predicted(prediction)
     fields = {
         "prediction": prediction,
         "mask": mask,
         "mask_sha256": hashlib.sha256(mask).hexdigest(),
-        "iou": masks.iou(alpha, selectors.mask_predicted(prediction)),
+        "sketch": sketch.draw(alpha, predicted),
+        "iou": masks.iou(alpha, predicted),
         "strokes": submission.strokes,
         "seconds": submission.seconds,
     }
@@ -252,6 +253,15 @@ def owner_replace(*, old: uuid.UUID, new: uuid.UUID) -> None:
     Photo.objects.filter(owner=old).update(owner=new)
     Correction.objects.filter(author=old).update(author=new)
     DeletedPhoto.objects.filter(owner=old).update(owner=new)
+    _quarantines_replace(old, new)
+
+
+def _quarantines_replace(old: uuid.UUID, new: uuid.UUID) -> None:
+    """Nobody leaves a quarantine by logging in; where both are in one, the account's own goes on."""
+    if Quarantine.objects.filter(author=new, lifted_at=None).exists():
+        joined = Quarantine.objects.filter(author=old, lifted_at=None)
+        joined.update(lifted_at=timezone.now(), lifted_by=F("placed_by"))
+    Quarantine.objects.filter(author=old).update(author=new)
 
 
 @transaction.atomic

@@ -1,0 +1,234 @@
+"""How far each author's masks can be trusted, from the masks and their reviews alone. No database, no network.
+
+Six things are looked at; each gives a doubt of 0 to 1, and the score of an author is the product of what they leave:
+reviews (a Beta prior around what reviewers say of everybody), masks that are wrong on their face (see `marks`), a lean
+shared by all masks of the author, distance from the predictions, other people's masks of the same picture, and drift.
+Everything is measured against the median of everybody's masks and the median deviation from it, so that a few
+malicious people cannot move the measure; and every doubt needs several masks, so that newcomers stay neutral.
+"""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annotations import sketch
+
+PRIOR_REVIEWS = 4.0  # a newcomer counts as if reviewers had seen so many of their masks
+PRIOR_MASKS = 4.0
+HONEST_MARKS = 0.05  # share of honest masks that look wrong on their face
+ALIKE = 0.8  # soft IoU of two honest masks of one picture
+LEAST_FOR_DRIFT = 8
+STEPS = (1.0, 0.75, 0.5, 0.25)  # weights change in steps, so that a version frozen again is the same version
+NEUTRAL = 1.0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One correction as it is now. `drawn` is what `sketch.draw` made; `approved` is None while it waits."""
+
+    correction: uuid.UUID
+    author: uuid.UUID
+    photo: uuid.UUID
+    group: uuid.UUID
+    saved: datetime
+    mask_sha256: str
+    drawn: bytes
+    approved: bool | None
+
+
+@dataclass
+class Trust:
+    """What is known of an author. `doubts` name what speaks against them, each 0..1; `marks` their wrong masks."""
+
+    author: uuid.UUID
+    corrections: int
+    approved: int = 0
+    rejected: int = 0
+    iou: float = 1.0
+    doubts: dict[str, float] = field(default_factory=dict)
+    reasons: list[str] = field(default_factory=list)
+    marks: dict[uuid.UUID, str] = field(default_factory=dict)
+
+    @property
+    def score(self) -> float:
+        """0 (not to be trusted) to 1."""
+        return float(np.prod([1 - doubt for doubt in self.doubts.values()]))
+
+    @property
+    def weight(self) -> float:
+        """What a mask of theirs counts in training: 1, 0.75, 0.5 or 0.25."""
+        return next((step for step in STEPS if self.score >= step - 0.125), STEPS[-1])
+
+    def doubt(self, name: str, amount: float, reason: str) -> None:
+        amount = float(np.clip(amount, 0, 1))
+        if amount >= 0.02:
+            self.doubts[name] = amount
+            self.reasons.append(reason)
+
+
+def judge(evidence: Sequence[Evidence]) -> list[Trust]:
+    """Everybody's trust, worst first."""
+    if not evidence:
+        return []
+    ordered = sorted(evidence, key=lambda e: (e.saved, e.correction.int))
+    masks, predictions = sketch.read([e.drawn for e in ordered])
+    iou = sketch.soft_iou(masks, predictions)
+    lean = np.log((sketch.area(masks) + 0.01) / (sketch.area(predictions) + 0.01))
+    marks = find_marks(ordered, masks, predictions, iou)
+    by_author: dict[uuid.UUID, list[int]] = defaultdict(list)
+    for index, entry in enumerate(ordered):
+        by_author[entry.author].append(index)
+    shared = everybodys_approval(ordered)
+    leans, distances = robust(lean, 0.05), robust(1 - iou, 0.05)
+    people = {}
+    for author, places in by_author.items():
+        person = people[author] = Trust(author, len(places), iou=round(float(np.mean(iou[places])), 3))
+        person.marks = {ordered[i].correction: marks[i] for i in places if i in marks}
+        weigh_reviews(person, [ordered[i].approved for i in places], shared)
+        weigh_marks(person)
+        weigh_lean(person, leans[places])
+        weigh_distance(person, distances[places])
+        weigh_drift(person, leans[places], distances[places])
+    weigh_others(people, ordered, masks)
+    return sorted(people.values(), key=lambda person: (person.score, -person.corrections, person.author.int))
+
+
+def robust(values: NDArray[np.float32], floor: float) -> NDArray[np.float32]:
+    """Distances from the median in (floored) standard deviations as the median deviation tells them, within ±5."""
+    middle = np.median(values)
+    spread = max(1.4826 * float(np.median(np.abs(values - middle))), floor)
+    return np.clip((values - middle) / spread, -5, 5).astype(np.float32)
+
+
+def everybodys_approval(evidence: Sequence[Evidence]) -> float:
+    """The share of reviewed masks that reviewers approve, drawn towards 0.9 while there are few."""
+    verdicts = [e.approved for e in evidence if e.approved is not None]
+    return (sum(verdicts) + 9) / (len(verdicts) + 10)
+
+
+def find_marks(
+    evidence: Sequence[Evidence],
+    masks: sketch.Sketches,
+    predictions: sketch.Sketches,
+    iou: NDArray[np.float32],
+) -> dict[int, str]:
+    """Masks that are wrong on their face, by place: nearly empty, nearly full, inverted, shifted or copied.
+
+    Shifted: moved back by at least two cells of 32 it fits its prediction, and where it is it does not.
+    Copied: the same author's mask of another picture, that fits its own prediction badly.
+    """
+    area = sketch.area(masks)
+    inverted = (sketch.soft_iou(masks, 1 - predictions) > 0.6) & (iou < 0.2)
+    far, fit = sketch.shifts(masks, predictions)
+    shifted = (far >= 2 / sketch.SIDE) & (fit > 0.8) & (fit - iou > 0.12) & (iou < 0.8)
+    copied = find_copies(evidence, masks, iou)
+    found = {}
+    for i in range(len(evidence)):
+        for hit, name in (
+            (area[i] < 0.003, "empty"),
+            (area[i] > 0.985, "full"),
+            (inverted[i], "inverted"),
+            (i in copied, "copied"),
+            (shifted[i], "shifted"),
+        ):
+            if hit:
+                found[i] = name
+                break
+    return found
+
+
+def find_copies(evidence: Sequence[Evidence], masks: sketch.Sketches, iou: NDArray[np.float32]) -> set[int]:
+    cells = (masks.reshape(-1, 16, 2, 16, 2).mean((2, 4)) > 0.5).reshape(len(masks), -1)
+    seen: dict[tuple[uuid.UUID, bytes], list[int]] = defaultdict(list)
+    for i, entry in enumerate(evidence):
+        seen[entry.author, np.packbits(cells[i]).tobytes()].append(i)
+    copies = set()
+    for places in seen.values():
+        if len({evidence[i].group for i in places}) > 1:
+            copies |= {i for i in places if iou[i] < 0.5}
+    return copies
+
+
+def weigh_reviews(person: Trust, verdicts: Sequence[bool | None], shared: float) -> None:
+    """Doubt where even one standard deviation above the Beta posterior's mean is less than what others reach."""
+    person.approved, person.rejected = sum(v is True for v in verdicts), sum(v is False for v in verdicts)
+    a, b = PRIOR_REVIEWS * shared + person.approved, PRIOR_REVIEWS * (1 - shared) + person.rejected
+    mean = a / (a + b)
+    most = mean + np.sqrt(mean * (1 - mean) / (a + b + 1))
+    reviewed = person.approved + person.rejected
+    reason = f"Reviewers rejected {person.rejected} of {reviewed} ({1 - shared:.0%} of everybody's)."
+    person.doubt("reviews", (shared - most) / 0.5, reason)
+
+
+def weigh_marks(person: Trust) -> None:
+    a, b = 0.2 + len(person.marks), PRIOR_MASKS - 0.2 + person.corrections - len(person.marks)
+    share = a / (a + b)
+    least = share - np.sqrt(share * (1 - share) / (a + b + 1))
+    kinds = sorted(set(person.marks.values()))
+    counted = ", ".join(f"{sum(m == kind for m in person.marks.values())} {kind}" for kind in kinds)
+    person.doubt("marks", (least - HONEST_MARKS) / 0.4, f"Masks that look wrong on their face: {counted}.")
+
+
+def shrunk(values: NDArray[np.float32]) -> float:
+    """The mean, drawn towards zero while there are few."""
+    return float(values.sum() / (len(values) + PRIOR_MASKS))
+
+
+def weigh_lean(person: Trust, leans: NDArray[np.float32]) -> None:
+    lean = shrunk(leans)
+    kind = "larger" if lean > 0 else "smaller"
+    person.doubt("lean", min(0.8, (abs(lean) - 1.2) / 3), f"Masks are mostly {kind} than other people's fixes.")
+
+
+def weigh_distance(person: Trust, distances: NDArray[np.float32]) -> None:
+    reason = f"Masks are further from the network's (mean overlap {person.iou:.0%}) than other people's fixes."
+    person.doubt("distance", min(0.6, (shrunk(distances) - 1.5) / 4), reason)
+
+
+def weigh_drift(person: Trust, leans: NDArray[np.float32], distances: NDArray[np.float32]) -> None:
+    """Spearman's rank correlation of area and distance with time, where the last third is also far from the first."""
+    count = len(leans)
+    if count < LEAST_FOR_DRIFT:
+        return
+    worst = 0.0
+    for values in (leans, distances):
+        ranks, order = np.argsort(np.argsort(values, kind="stable")), np.arange(count)
+        sure = abs(float(np.corrcoef(ranks, order)[0, 1])) * np.sqrt(count - 1)
+        third = count // 3
+        change = abs(float(np.median(values[-third:]) - np.median(values[:third])))
+        worst = max(worst, min((sure - 1.8) / 1.5, (change - 1.0) / 2))
+    person.doubt("drift", min(0.7, worst), "Masks drift away from everybody's over time.")
+
+
+def weigh_others(people: Mapping[uuid.UUID, Trust], evidence: Sequence[Evidence], masks: sketch.Sketches) -> None:
+    """Doubt where trusted people's masks of near-duplicates (mirrored too) are unlike this author's."""
+    groups: dict[uuid.UUID, list[int]] = defaultdict(list)
+    for i, entry in enumerate(evidence):
+        groups[entry.group].append(i)
+    standing = {author: person.score for author, person in people.items()}
+    agreed: dict[uuid.UUID, list[tuple[float, float]]] = defaultdict(list)
+    for places in groups.values():
+        for i, j in itertools.combinations(places[-20:], 2):
+            one, other = evidence[i].author, evidence[j].author
+            if one == other:
+                continue
+            alike = max(soft(masks[i], masks[j]), soft(masks[i], masks[j][:, ::-1]))
+            agreed[one].append((alike, standing[other]))
+            agreed[other].append((alike, standing[one]))
+    for author, pairs in agreed.items():
+        weights = np.array([weight for _, weight in pairs])
+        mean = (float(np.dot([a for a, _ in pairs], weights)) + 2 * ALIKE) / (float(weights.sum()) + 2)
+        reason = f"Other people's masks of the same pictures differ (mean overlap {mean:.0%})."
+        people[author].doubt("others", min(0.8, (0.65 - mean) / 0.4), reason)
+
+
+def soft(a: sketch.Sketches, b: sketch.Sketches) -> float:
+    return float(sketch.soft_iou(a[None], b[None])[0])
