@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +28,24 @@ class MaskError(Exception):
 
 
 def encode_png(alpha: Alpha) -> bytes:
-    """H×W uint8 as an 8-bit greyscale PNG."""
-    if alpha.ndim != 2 or alpha.dtype != np.uint8:
+    """H×W uint8 as an 8-bit greyscale PNG (W3C, third edition), always the same bytes for the same mask.
+
+    Every row is filtered by "Up": a mask's rows resemble each other, and trying the other filters takes most of the
+    time that Pillow needs, for a twentieth of the bytes.
+    """
+    if alpha.ndim != 2 or alpha.dtype != np.uint8 or not alpha.size:
         raise ValueError(f"A mask is H×W uint8, this is {alpha.dtype} of shape {alpha.shape}.")
-    buffer = io.BytesIO()
-    Image.fromarray(alpha).save(buffer, "PNG", compress_level=4)
-    return buffer.getvalue()
+    height, width = alpha.shape
+    rows = np.full((height, width + 1), 2, np.uint8)  # each begins with the number of its filter
+    rows[0, 1:] = alpha[0]
+    np.subtract(alpha[1:], alpha[:-1], out=rows[1:, 1:])
+    header = struct.pack(">II", width, height) + GREY_8_BIT + bytes(3)
+    body = zlib.compress(rows, 4)
+    return PNG + _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
 
 
 def decode_png(data: bytes, size: tuple[int, int] | None = None, *, empty: bool = False) -> Alpha:

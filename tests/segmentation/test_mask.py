@@ -127,3 +127,12 @@ def test_settling_takes_the_haze_and_keeps_the_cut():
 def test_settling_stretches_nothing_to_its_own_range():
     faint = np.full((9, 9), 40, np.uint8)
     assert mask.settle(faint).max() == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(soft_masks)
+def test_any_reader_of_png_sees_the_same_mask(alpha: np.ndarray) -> None:
+    with Image.open(io.BytesIO(mask.encode_png(alpha))) as image:
+        image.load()
+        assert image.mode == "L"
+        assert np.array_equal(np.asarray(image), alpha)
