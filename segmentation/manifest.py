@@ -4,7 +4,8 @@
     images/<sha256>.jpg|png|webp    masks/<sha256>.png
     version.json     number, digest, created, samples
 
-The digest of a dataset is the sha256 of manifest.jsonl, which holds the sha256 of every file.
+The digest of a dataset is the sha256 of manifest.jsonl, which holds the sha256 of every file. A sample of the split
+`unlabelled` is a picture without a mask: its line has neither `mask` nor `mask_sha256`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-Split = Literal["train", "holdout"]
+Split = Literal["train", "holdout", "unlabelled"]
+SPLITS = ("train", "holdout", "unlabelled")
+MASK_FIELDS = ("mask", "mask_sha256")
 HOLDOUT_SHARE = 0.2
 MANIFEST, VERSION = "manifest.jsonl", "version.json"
 
@@ -28,12 +31,15 @@ class ManifestError(Exception):
 
 @dataclass(frozen=True)
 class Sample:
-    """One line of the manifest. `image` and `mask` are paths relative to the folder; `group` joins near-duplicates."""
+    """One line of the manifest. `image` and `mask` are paths relative to the folder; `group` joins near-duplicates.
+
+    `weight`: how much the author of the mask is trusted, above 0, 1 for most. Without a mask: split `unlabelled`.
+    """
 
     image: str
-    mask: str
+    mask: str | None
     image_sha256: str
-    mask_sha256: str
+    mask_sha256: str | None
     split: Split
     group: str
     source: str
@@ -60,7 +66,7 @@ def split_of(group: str) -> Split:
 def add(
     folder: Path,
     image: bytes,
-    mask: bytes,
+    mask: bytes | None,
     *,
     group: str,
     source: str,
@@ -70,16 +76,24 @@ def add(
 ) -> Sample:
     """Puts a picture (JPEG, PNG or WebP) and its mask (PNG) into the folder and answers their line.
 
-    The split is that of the group unless one is given.
+    The split is that of the group unless one is given, and `unlabelled` without a mask.
     """
-    image_sha, mask_sha = hashlib.sha256(image).hexdigest(), hashlib.sha256(mask).hexdigest()
-    image_path, mask_path = f"images/{image_sha}.{extension(image)}", f"masks/{mask_sha}.png"
-    for path, data in ((folder / image_path, image), (folder / mask_path, mask)):
-        if not path.exists():
-            write_bytes(path, data)
+    image_sha = hashlib.sha256(image).hexdigest()
+    image_path = f"images/{image_sha}.{extension(image)}"
+    _put(folder / image_path, image)
+    if mask is None:
+        return Sample(image_path, None, image_sha, None, "unlabelled", group, source, correction, float(weight))
+    mask_sha = hashlib.sha256(mask).hexdigest()
+    mask_path = f"masks/{mask_sha}.png"
+    _put(folder / mask_path, mask)
     return Sample(
         image_path, mask_path, image_sha, mask_sha, split or split_of(group), group, source, correction, float(weight)
     )
+
+
+def _put(path: Path, data: bytes) -> None:
+    if not path.exists():
+        write_bytes(path, data)
 
 
 def write(folder: Path, samples: Iterable[Sample], *, number: int, created: str) -> Version:
@@ -87,7 +101,7 @@ def write(folder: Path, samples: Iterable[Sample], *, number: int, created: str)
 
     The same samples in any order give the same manifest and digest.
     """
-    lines = sorted(json.dumps(asdict(sample), sort_keys=True, ensure_ascii=False) for sample in samples)
+    lines = sorted(json.dumps(as_dict(sample), sort_keys=True, ensure_ascii=False) for sample in samples)
     write_bytes(folder / MANIFEST, "".join(f"{line}\n" for line in lines).encode())
     version = Version(number, digest(folder), created, len(lines))
     write_bytes(folder / VERSION, (json.dumps(asdict(version), indent=1) + "\n").encode())
@@ -121,12 +135,14 @@ def read(folder: Path) -> list[Sample]:
     if len(lines) != version.samples:
         raise ManifestError(f"{VERSION} promises {version.samples} samples, {MANIFEST} has {len(lines)}: restore it.")
     samples = [parse(line, f"{MANIFEST} line {i}") for i, line in enumerate(lines, 1)]
-    splits: dict[str, Split] = {}
+    held: dict[str, bool] = {}
     for i, sample in enumerate(samples, 1):
-        if splits.setdefault(sample.group, sample.split) != sample.split:
+        holdout = sample.split == "holdout"
+        if held.setdefault(sample.group, holdout) != holdout:
             raise ManifestError(f"{MANIFEST} line {i}: group {sample.group} is in both splits: freeze the data again.")
         check_file(folder, sample.image, sample.image_sha256)
-        check_file(folder, sample.mask, sample.mask_sha256)
+        if sample.mask is not None and sample.mask_sha256 is not None:
+            check_file(folder, sample.mask, sample.mask_sha256)
     return samples
 
 
@@ -135,26 +151,30 @@ def parse(line: str, where: str) -> Sample:
         values = json.loads(line)
     except ValueError as error:
         raise ManifestError(f"{where} is not JSON: restore this dataset version again.") from error
-    names = {field.name for field in fields(Sample)}
-    if not isinstance(values, dict) or set(values) != names:
+    if not isinstance(values, dict):
+        raise ManifestError(f"{where} is no object: restore this dataset version again.")
+    unlabelled = values.get("split") == "unlabelled"
+    names = {field.name for field in fields(Sample)} - set(MASK_FIELDS if unlabelled else ())
+    if set(values) != names:
         raise ManifestError(f"{where} must have exactly the fields {', '.join(sorted(names))}.")
     check_types(values, where)
-    for kind, path in (("image", values["image"]), ("mask", values["mask"])):
-        stem = Path(path).stem
-        if Path(path).parent.as_posix() != f"{kind}s" or stem != values[f"{kind}_sha256"]:
+    for kind in ("image",) if unlabelled else ("image", "mask"):
+        path = values[kind]
+        if Path(path).parent.as_posix() != f"{kind}s" or Path(path).stem != values[f"{kind}_sha256"]:
             raise ManifestError(f"{where}: {kind} must be {kind}s/<its sha256>, it is {path!r}.")
-    return Sample(**values)
+    return Sample(**{**dict.fromkeys(MASK_FIELDS), **values})
 
 
 def check_types(values: dict[str, Any], where: str) -> None:
+    """Raises ManifestError for values of a line, whose fields are the right ones, that cannot be used."""
     texts = ("image", "mask", "image_sha256", "mask_sha256", "split", "group", "source")
-    wrong = [name for name in texts if not isinstance(values[name], str)]
+    wrong = [name for name in texts if name in values and not isinstance(values[name], str)]
     if values["correction"] is not None and not isinstance(values["correction"], str):
         wrong.append("correction")
     weight = values["weight"]
     if not isinstance(weight, int | float) or isinstance(weight, bool) or not 0 < weight < float("inf"):
         wrong.append("weight")
-    if values["split"] not in ("train", "holdout"):
+    if values["split"] not in SPLITS:
         wrong.append("split")
     if wrong:
         raise ManifestError(f"{where}: {', '.join(wrong)} cannot be used: freeze the data again.")
@@ -197,4 +217,8 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def as_dict(sample: Sample) -> dict[str, Any]:
     """The sample as its line's values."""
-    return asdict(sample)
+    values = asdict(sample)
+    if sample.split == "unlabelled":
+        for name in MASK_FIELDS:
+            del values[name]
+    return values

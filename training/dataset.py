@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,15 @@ class Pair:
     rgb: Picture
     mask: Picture
     weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Unlabelled:
+    """One picture (H×W×3 uint8) that nobody has cut out, with the name of its group of near-duplicates."""
+
+    name: str
+    group: str
+    rgb: Picture
 
 
 class DataError(Exception):
@@ -54,24 +64,50 @@ def read_pair(image: Path, mask: Path, longer_side: int | None = LONGER_SIDE) ->
     return np.asarray(rgb), np.asarray(grey)
 
 
-def plain_folder(folder: Path, longer_side: int | None = LONGER_SIDE) -> Iterator[Pair]:
-    """The pairs of a folder with images/ and masks/ of equal stems; a source is what precedes `__` in the stem."""
+def paired(folder: Path) -> list[tuple[Path, Path]]:
+    """Each picture of an images/ masks/ folder with its mask, sorted. DataError where there is none."""
     masks = {path.stem: path for path in (folder / "masks").glob("*")}
     images = sorted(path for path in (folder / "images").glob("*") if path.stem in masks)
     if not images:
         raise DataError(f"{folder} holds no pairs: expected images/NAME.jpg|png|webp beside masks/NAME.png.")
-    for path in images:
-        rgb, mask = read_pair(path, masks[path.stem], longer_side)
-        source = path.stem.split("__")[0] if "__" in path.stem else folder.name
-        yield Pair(path.stem, source, path.stem, rgb, mask)
+    return [(path, masks[path.stem]) for path in images]
 
 
-def manifest_folder(folder: Path, longer_side: int | None, split: manifest.Split) -> Iterator[Pair]:
+def source_of(image: Path, folder: Path) -> str:
+    """What precedes `__` in a picture's name, or else the folder's name."""
+    return image.stem.split("__")[0] if "__" in image.stem else folder.name
+
+
+def plain_folder(folder: Path, longer_side: int | None = LONGER_SIDE) -> Iterator[Pair]:
+    """The pairs of a folder with images/ and masks/ of equal stems; a source is what precedes `__` in the stem."""
+    for path, mask_path in paired(folder):
+        rgb, mask = read_pair(path, mask_path, longer_side)
+        yield Pair(path.stem, source_of(path, folder), path.stem, rgb, mask)
+
+
+def manifest_folder(folder: Path, longer_side: int | None, split: Literal["train", "holdout"]) -> Iterator[Pair]:
     """The pairs of one split of a dataset folder, each named by its picture's sha256. Check the folder before."""
     for sample in manifest.read(folder):
-        if sample.split == split:
+        if sample.split == split and sample.mask is not None:
             rgb, mask = read_pair(folder / sample.image, folder / sample.mask, longer_side)
             yield Pair(sample.image_sha256, sample.source, sample.group, rgb, mask, sample.weight)
+
+
+def unlabelled_folder(folder: Path, longer_side: int | None = LONGER_SIDE) -> Iterator[Unlabelled]:
+    """The pictures of a dataset folder that have no mask: none of them is held out, nor near to one that is."""
+    for sample in manifest.read(folder):
+        if sample.split == "unlabelled":
+            rgb = read_picture(folder / sample.image, longer_side)
+            yield Unlabelled(sample.image_sha256, sample.group, rgb)
+
+
+def read_picture(path: Path, longer_side: int | None = LONGER_SIDE) -> Picture:
+    """A picture, the longer side at most `longer_side` (None: as it is)."""
+    try:
+        with Image.open(path) as opened:
+            return np.asarray(shrunk(opened.convert("RGB"), longer_side))
+    except OSError as error:
+        raise DataError(f"{path.name} cannot be read ({error}): repair or remove it.") from error
 
 
 def validation_split(pairs: Iterable[Pair], largest: int = 48) -> tuple[list[Pair], list[Pair]]:

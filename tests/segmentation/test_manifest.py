@@ -105,3 +105,30 @@ def test_a_group_in_both_splits_is_refused(tmp_path: Path) -> None:
 def test_no_folder_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(manifest.ManifestError, match=r"version\.json"):
         manifest.read(tmp_path / "nowhere")
+
+
+def test_a_picture_without_a_mask_is_unlabelled_and_its_line_names_none(tmp_path: Path) -> None:
+    samples = fill(tmp_path, 3)
+    rgb = picture.encode_png(np.full((8, 10, 3), 200, np.uint8))
+    samples.append(manifest.add(tmp_path, rgb, None, group="alone", source="photos"))
+    manifest.write(tmp_path, samples, number=1, created=CREATED)
+    assert set(manifest.read(tmp_path)) == set(samples)
+    (line,) = [line for line in (tmp_path / manifest.MANIFEST).read_text().splitlines() if "unlabelled" in line]
+    assert not set(manifest.MASK_FIELDS) & set(json.loads(line))
+    with pytest.raises(manifest.ManifestError, match="exactly"):
+        manifest.parse(line.replace('"unlabelled"', '"train"'), "line 1")
+
+
+def test_an_unlabelled_picture_of_a_held_out_group_is_refused(tmp_path: Path) -> None:
+    (sample,) = fill(tmp_path, 1)
+    rgb = picture.encode_png(np.full((8, 10, 3), 200, np.uint8))
+    loose = manifest.add(tmp_path, rgb, None, group=sample.group, source="photos")
+    manifest.write(tmp_path, [replace(sample, split="holdout"), loose], number=1, created=CREATED)
+    with pytest.raises(manifest.ManifestError, match="both splits"):
+        manifest.read(tmp_path)
+
+
+def test_the_weight_of_a_sample_is_written_and_read(tmp_path: Path) -> None:
+    (sample,) = fill(tmp_path, 1)
+    manifest.write(tmp_path, [replace(sample, weight=0.25)], number=1, created=CREATED)
+    assert [s.weight for s in manifest.read(tmp_path)] == [0.25]

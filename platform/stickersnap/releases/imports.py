@@ -34,7 +34,8 @@ class ImportRefused(AnnotationError):
 def pairs(folder: Path) -> list[Pair]:
     """The pairs of a dataset folder, or of a plain one with images/NAME.* beside masks/NAME.png."""
     if (folder / manifest.MANIFEST).exists():
-        return [Pair(s.image, folder / s.image, folder / s.mask) for s in manifest.read(folder)]
+        labelled = [s for s in manifest.read(folder) if s.mask is not None]
+        return [Pair(s.image, folder / s.image, folder / str(s.mask)) for s in labelled]
     masks = {path.stem: path for path in (folder / "masks").glob("*.png")}
     found = [Pair(p.name, p, masks[p.stem]) for p in sorted((folder / "images").glob("*")) if p.stem in masks]
     if not found:
