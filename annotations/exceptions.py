@@ -53,6 +53,12 @@ class StaleCorrection(AnnotationError):
     code, status = "stale_correction", 412
 
 
+class OtherBase(AnnotationError):
+    """These changes were made on another mask than the one that is here. Send the whole mask."""
+
+    code, status = "other_base", 409
+
+
 class AlreadyReviewed(AnnotationError):
     """Someone has already reviewed this correction. Go on to the next one."""
 

@@ -94,6 +94,21 @@ class Prediction(models.Model):
         return f"{self.photo_id} by {self.weights[:8]}"
 
 
+class RefinedMask(models.Model):
+    """A prediction's mask as it was last handed out to be corrected: what the changes of a fix are told against."""
+
+    prediction = models.OneToOneField(Prediction, on_delete=models.CASCADE, primary_key=True, related_name="refined")
+    subject = models.CharField(max_length=64, help_text="Which of the subjects, as it was asked for.")
+    mask = models.BinaryField(help_text="8-bit greyscale PNG at the photo's size; 255 is foreground.")
+    sha256 = models.CharField(max_length=64, help_text="Of the PNG's bytes.")
+
+    class Meta:
+        ordering = ["prediction"]
+
+    def __str__(self) -> str:
+        return f"{self.prediction_id} {self.subject}"
+
+
 class Correction(models.Model):
     """A person's mask for a photo. An edit raises `version`; a review is of one version."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,18 @@ from annotations.exceptions import (
     ReasonRequired,
     StaleCorrection,
 )
-from annotations.models import Correction, DatasetItem, DeletedPhoto, Photo, Prediction, Quarantine, Review
+from annotations.models import (
+    Correction,
+    DatasetItem,
+    DeletedPhoto,
+    Photo,
+    Prediction,
+    Quarantine,
+    RefinedMask,
+    Review,
+)
+from annotations.submissions import Submission as Submission
+from annotations.submissions import mask_submitted
 from segmentation import mask as masks
 from segmentation import picture as pictures
 
@@ -145,19 +155,13 @@ def _bury(photos: QuerySet[Photo]) -> int:
     return len(gone)
 
 
-@dataclass(frozen=True)
-class Submission:
-    """A correction as it came in: `mask` is an 8-bit greyscale PNG at the photo's size, `seconds` ≥ 0.
-
-    `first`: only if its author has no other correction of the photo.
-    """
-
-    correction_id: uuid.UUID
-    mask: bytes
-    strokes: list[dict[str, Any]]
-    seconds: float
-    if_match: int | None = None
-    first: bool = False
+def refined_keep(*, prediction: Prediction, subject: str, mask: bytes) -> None:
+    """Remembers the PNG that was handed out to be corrected, so that a fix can be told by what it changes."""
+    sha256 = hashlib.sha256(mask).hexdigest()
+    if RefinedMask.objects.filter(prediction=prediction, subject=subject, sha256=sha256).exists():
+        return
+    fields = {"subject": subject, "mask": mask, "sha256": sha256}
+    RefinedMask.objects.update_or_create(prediction=prediction, defaults=fields)
 
 
 def correction_submit(
@@ -165,10 +169,10 @@ def correction_submit(
 ) -> tuple[Correction, bool]:
     """Keeps a person's mask; True with it when it is new. Sent again unchanged, it answers what is there.
 
-    Raises segmentation.mask.MaskError for a bad mask, CorrectionExists, AnotherCorrection, StaleCorrection, NotFound
-    (someone else's id).
+    Raises segmentation.mask.MaskError for a bad mask, OtherBase, CorrectionExists, AnotherCorrection, StaleCorrection,
+    NotFound (someone else's id).
     """
-    alpha = masks.decode_png(submission.mask, (photo.width, photo.height))
+    alpha = mask_submitted(photo, prediction, author, submission)
     mask, predicted = masks.encode_png(alpha), selectors.mask_predicted(prediction)
     fields = {
         "prediction": prediction,

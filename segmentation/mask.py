@@ -40,7 +40,7 @@ def encode_png(alpha: Alpha) -> bytes:
     rows[0, 1:] = alpha[0]
     np.subtract(alpha[1:], alpha[:-1], out=rows[1:, 1:])
     header = struct.pack(">II", width, height) + GREY_8_BIT + bytes(3)
-    body = zlib.compress(rows, 4)
+    body = zlib.compress(rows.data, 4)
     return PNG + _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
 
 

@@ -1,9 +1,13 @@
 """The labelled picture as JSON."""
 
+import gzip
+import io
 import json
 import math
+import zlib
 from typing import Any
 
+from django.core.files.uploadedfile import UploadedFile
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
@@ -11,9 +15,11 @@ from rest_framework import serializers
 
 from annotations import selectors
 from annotations.models import Correction, Photo, Prediction, Review
-from segmentation import rle
+from segmentation import rle, subjects
 
 STROKES_AT_MOST = 20_000
+STROKES_BYTES = 20_000_000
+GZIP = b"\x1f\x8b"
 
 
 class PredictionSerializer(serializers.ModelSerializer):
@@ -126,10 +132,10 @@ class StrokesField(serializers.Field):
     """The stroke log: JSON text of a list of objects."""
 
     def to_internal_value(self, data: Any) -> list[dict[str, Any]]:
-        text = data if isinstance(data, str) else json.dumps(data)
         try:
+            text = _text_of(data)
             strokes = json.loads(text, parse_constant=_refuse_constant)
-        except (TypeError, ValueError, RecursionError):
+        except (TypeError, ValueError, RecursionError, OSError, EOFError, zlib.error):
             raise serializers.ValidationError("The stroke log must be JSON: a list of strokes.") from None
         if not isinstance(strokes, list) or not all(isinstance(stroke, dict) for stroke in strokes):
             raise serializers.ValidationError("The stroke log must be a list of strokes.")
@@ -139,6 +145,19 @@ class StrokesField(serializers.Field):
 
     def to_representation(self, value: Any) -> Any:
         return value
+
+
+def _text_of(data: Any) -> str:
+    """JSON text as it came: as such, in a file, or packed in one. Raises ValueError, OSError, zlib.error."""
+    if not isinstance(data, UploadedFile):
+        return data if isinstance(data, str) else json.dumps(data)
+    raw = data.read()
+    if raw[:2] == GZIP:
+        with gzip.open(io.BytesIO(raw)) as packed:
+            raw = packed.read(STROKES_BYTES + 1)
+    if len(raw) > STROKES_BYTES:
+        raise ValueError("too long")
+    return raw.decode()
 
 
 def _refuse_constant(name: str) -> None:
@@ -156,12 +175,41 @@ class SubmissionSerializer(serializers.Serializer):
         help_text="A PNG of the photo's size: greyscale, white where the subject is, or with the mask as transparency.",
     )
     rle = RunLengthsField(required=False, help_text="Instead of `mask`: COCO's run lengths, compressed or not.")
-    strokes = StrokesField(required=False, default=list)
+    changes = serializers.FileField(
+        required=False,
+        allow_empty_file=True,
+        help_text="Instead of `mask`: a greyscale PNG of 8 bits with what each pixel of a rectangle gained, modulo "
+        "256, over the mask that the fix began on. With If-Match that is this correction's own, otherwise the "
+        "prediction's refined mask. Where they don't make the mask that `sha256` names, the answer is 409 "
+        "`other_base`, and the whole mask is to be sent.",
+    )
+    sha256 = serializers.RegexField(
+        "^[0-9a-f]{64}$", required=False, help_text="With `changes`: of the whole mask's pixels, row by row."
+    )
+    left = serializers.IntegerField(
+        required=False, default=0, min_value=0, max_value=1_000_000, help_text="Where the rectangle begins."
+    )
+    top = serializers.IntegerField(required=False, default=0, min_value=0, max_value=1_000_000)
+    subject = serializers.CharField(
+        required=False,
+        default=subjects.ALL,
+        max_length=64,
+        help_text="With `changes` of a prediction's mask: the subject it was asked for, as `0.5,0.4`.",
+    )
+    strokes = StrokesField(
+        required=False,
+        default=list,
+        help_text="The stroke log, a JSON list of objects; as a file it may be packed by gzip.",
+    )
     seconds = serializers.FloatField(required=False, default=0, min_value=0, max_value=604_800)
 
     def validate(self, fields: dict[str, Any]) -> dict[str, Any]:
-        if ("mask" in fields) == ("rle" in fields):
-            raise serializers.ValidationError("Send the mask as a PNG in `mask`, or as COCO's run lengths in `rle`.")
+        if sum(name in fields for name in ("mask", "rle", "changes")) != 1:
+            raise serializers.ValidationError(
+                "Send the mask as a PNG in `mask`, as COCO's run lengths in `rle`, or what it changes in `changes`."
+            )
+        if "changes" in fields and "sha256" not in fields:
+            raise serializers.ValidationError("With `changes` goes `sha256`, of the whole mask's pixels.")
         return fields
 
     def validate_seconds(self, seconds: float) -> float:

@@ -23,6 +23,7 @@ from annotations.api.answers import Timing, name_predictor, picture_response
 from annotations.models import Correction, Photo, Prediction
 from annotations.owners import owner_of
 from annotations.permissions import IsReviewer
+from annotations.submissions import Changes
 from segmentation import exchange, rle, subjects
 from segmentation import mask as masks
 from segmentation import picture as pictures
@@ -127,13 +128,16 @@ class PredictionMaskView(APIView):
     )
     def get(self, request: Request, prediction_id: uuid.UUID) -> HttpResponse:
         prediction = selectors.prediction_get(prediction_id, owner_of(request), request.user)
-        which = subjects.parse(request.query_params.get("subject", subjects.ALL))
+        subject = request.query_params.get("subject", subjects.ALL)
+        which = subjects.parse(subject)
         if "refined" in request.query_params:
-            mask = selectors.mask_refined(prediction, selectors.photo_pixels(prediction.photo), which)
+            refined = selectors.mask_refined(prediction, selectors.photo_pixels(prediction.photo), which)
+            data = masks.encode_png(refined)
+            services.refined_keep(prediction=prediction, subject=subject, mask=data)
         else:
-            mask = selectors.mask_predicted(prediction)
+            data = masks.encode_png(selectors.mask_predicted(prediction))
         name = download_name(request, prediction.photo, "mask.png")
-        response = picture_response(masks.encode_png(mask), "image/png", name)
+        response = picture_response(data, "image/png", name)
         response["X-Weights"] = prediction.weights
         response["X-Device"] = prediction.device
         return response
@@ -190,10 +194,18 @@ class CorrectionView(APIView):
         return Response(data, status=201 if created else 200, headers={"ETag": f'"{correction.version}"'})
 
 
-def mask_in(fields: dict[str, Any], size: tuple[int, int]) -> bytes:
-    """The mask of a submission, whichever way it came, as our greyscale PNG. Raises segmentation.mask.MaskError."""
+def mask_in(fields: dict[str, Any], size: tuple[int, int]) -> bytes | Changes:
+    """The mask of a submission, whichever way it came: our greyscale PNG, or what it changes of another.
+
+    Raises segmentation.mask.MaskError.
+    """
     if "rle" in fields:
         return masks.encode_png(rle.decode(fields["rle"], size))
+    if "changes" in fields:
+        return Changes(
+            difference=fields["changes"].read(),
+            **{name: fields[name] for name in ("sha256", "left", "top", "subject")},
+        )
     return exchange.as_grey_png(fields["mask"].read(), size)
 
 
