@@ -419,6 +419,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/trust/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Everybody who corrected a photo that may be learned from, the least trusted first. */
+        get: operations["v1_trust_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trust/{author}/corrections/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description One author's corrections, newest first, with what is wrong on their face. */
+        get: operations["v1_trust_corrections_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trust/{author}/quarantine/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description POST leaves an author's corrections out of the versions to come, DELETE lets them in again. */
+        post: operations["v1_trust_quarantine_create"];
+        /** @description POST leaves an author's corrections out of the versions to come, DELETE lets them in again. */
+        delete: operations["v1_trust_quarantine_destroy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/weights/current/": {
         parameters: {
             query?: never;
@@ -564,6 +616,30 @@ export interface components {
             username: string;
             password: string;
         };
+        /** @description A correction as an operator sees it who asks whether its author means well. */
+        MarkedCorrection: {
+            /**
+             * Format: uuid
+             * @description Made by the client, so that a repeated submit is the same one.
+             */
+            id: string;
+            readonly mask_url: string;
+            version?: number;
+            readonly state: string;
+            readonly reason: string;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: uuid */
+            photo: string;
+            /**
+             * Format: double
+             * @description With the prediction it started from, 0 to 1.
+             */
+            iou: number;
+            /** @description What is wrong on its face: empty, full, inverted, copied … */
+            readonly mark: string;
+            readonly difference_url: string;
+        };
         PaginatedDeploymentList: {
             /** @example 123 */
             count: number;
@@ -578,6 +654,21 @@ export interface components {
              */
             previous?: string | null;
             results: components["schemas"]["Deployment"][];
+        };
+        PaginatedMarkedCorrectionList: {
+            /** @example 123 */
+            count: number;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?page=4
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?page=2
+             */
+            previous?: string | null;
+            results: components["schemas"]["MarkedCorrection"][];
         };
         PaginatedPhotoList: {
             /** @example 123 */
@@ -624,6 +715,21 @@ export interface components {
             previous?: string | null;
             results: components["schemas"]["Run"][];
         };
+        PaginatedTrustList: {
+            /** @example 123 */
+            count: number;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?page=4
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?page=2
+             */
+            previous?: string | null;
+            results: components["schemas"]["Trust"][];
+        };
         Person: {
             /** @description Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only. */
             username: string;
@@ -657,6 +763,20 @@ export interface components {
             subject_found: boolean;
             /** Format: date-time */
             readonly created_at: string;
+        };
+        Quarantine: {
+            /** Format: uuid */
+            author: string;
+            reason: string;
+            placed_by: string;
+            /** Format: date-time */
+            readonly placed_at: string;
+            lifted_by?: string | null;
+            /** Format: date-time */
+            lifted_at?: string | null;
+        };
+        ReasonRequest: {
+            reason: string;
         };
         /** @description What may be asked of a run. */
         RetrainRequest: {
@@ -791,6 +911,26 @@ export interface components {
             mask?: string;
             /** @description Instead of `mask`: COCO's run lengths, compressed or not. */
             rle?: string;
+            /**
+             * Format: binary
+             * @description Instead of `mask`: a greyscale PNG of 8 bits with what each pixel of a rectangle gained, modulo 256, over the mask that the fix began on. With If-Match that is this correction's own, otherwise the prediction's refined mask. Where they don't make the mask that `sha256` names, the answer is 409 `other_base`, and the whole mask is to be sent.
+             */
+            changes?: string;
+            /** @description With `changes`: of the whole mask's pixels, row by row. */
+            sha256?: string;
+            /**
+             * @description Where the rectangle begins.
+             * @default 0
+             */
+            left: number;
+            /** @default 0 */
+            top: number;
+            /**
+             * @description With `changes` of a prediction's mask: the subject it was asked for, as `0.5,0.4`.
+             * @default all
+             */
+            subject: string;
+            /** @description The stroke log, a JSON list of objects; as a file it may be packed by gzip. */
             strokes?: string;
             /**
              * Format: double
@@ -805,6 +945,37 @@ export interface components {
          * @enum {string}
          */
         TargetEnum: "png" | "whatsapp" | "telegram";
+        /** @description How far an author's corrections can be trusted, and why. */
+        Trust: {
+            /** Format: uuid */
+            author: string;
+            /** @description Of the account, empty for a browser session. */
+            readonly name: string;
+            /**
+             * Format: double
+             * @description 0 (not to be trusted) to 1.
+             */
+            score: number;
+            /**
+             * Format: double
+             * @description What a mask of theirs counts in training, 0 to 1.
+             */
+            weight: number;
+            /** @description What speaks against them, in words. */
+            reasons: string[];
+            corrections: number;
+            approved: number;
+            rejected: number;
+            /** @description Masks that look wrong on their face. */
+            marked: number;
+            /**
+             * Format: double
+             * @description Mean overlap of their masks with the predictions, 0 to 1.
+             */
+            iou: number;
+            readonly corrections_url: string;
+            readonly quarantine: components["schemas"]["Quarantine"] | null;
+        };
         /** @description A photo as it comes in. */
         UploadRequest: {
             /** Format: binary */
@@ -1462,6 +1633,101 @@ export interface operations {
                     "image/png": string;
                     "image/webp": string;
                 };
+            };
+        };
+    };
+    v1_trust_list: {
+        parameters: {
+            query?: {
+                /** @description A page number within the paginated result set. */
+                page?: number;
+                /** @description Number of results to return per page. */
+                page_size?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedTrustList"];
+                };
+            };
+        };
+    };
+    v1_trust_corrections_list: {
+        parameters: {
+            query?: {
+                /** @description A page number within the paginated result set. */
+                page?: number;
+                /** @description Number of results to return per page. */
+                page_size?: number;
+            };
+            header?: never;
+            path: {
+                author: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedMarkedCorrectionList"];
+                };
+            };
+        };
+    };
+    v1_trust_quarantine_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                author: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReasonRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Quarantine"];
+                };
+            };
+        };
+    };
+    v1_trust_quarantine_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                author: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
