@@ -11,9 +11,9 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from annotations import selectors, services
+from annotations import selectors, services, trust
 from annotations.exceptions import AnnotationError
-from annotations.models import Correction, DatasetItem, DatasetVersion, Photo, Prediction, Review
+from annotations.models import Correction, DatasetItem, DatasetVersion, Photo, Prediction, Quarantine, Review
 
 
 class ReviewForm(ActionForm):
@@ -90,7 +90,8 @@ class CorrectionAdmin(ReadOnlyAdmin):
     list_display = ["photo_picture", "old_mask", "new_mask", "changed", "state", "seconds", "updated_at"]
     list_filter = [WaitingFilter, "created_at"]
     exclude = ["mask", "strokes", "sketch"]
-    actions = ["approve", "reject"]
+    search_fields = ["author"]
+    actions = ["approve", "reject", "quarantine"]
     action_form = ReviewForm
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Correction]:
@@ -129,6 +130,17 @@ class CorrectionAdmin(ReadOnlyAdmin):
     def reject(self, request: HttpRequest, queryset: QuerySet[Correction]) -> None:
         self._each(request, queryset, services.correction_reject)
 
+    def has_quarantine_permission(self, request: HttpRequest) -> bool:
+        return bool(getattr(request.user, "is_operator", False))
+
+    @admin.action(description="Put the authors in quarantine", permissions=["quarantine"])
+    def quarantine(self, request: HttpRequest, queryset: QuerySet[Correction]) -> None:
+        for author in sorted(set(queryset.order_by().values_list("author", flat=True))):
+            try:
+                trust.quarantine_place(author=author, operator=request.user, reason=request.POST.get("reason", ""))
+            except AnnotationError as error:
+                self.message_user(request, f"{author}: {error}", messages.ERROR)
+
     def _each(self, request: HttpRequest, queryset: QuerySet[Correction], write: Any) -> None:
         reason = request.POST.get("reason", "")
         for correction in queryset:
@@ -142,6 +154,23 @@ class CorrectionAdmin(ReadOnlyAdmin):
 class ReviewAdmin(ReadOnlyAdmin):
     list_display = ["correction", "version", "verdict", "reason", "reviewer", "created_at"]
     list_filter = ["verdict"]
+
+
+@admin.register(Quarantine)
+class QuarantineAdmin(ReadOnlyAdmin):
+    list_display = ["author", "reason", "placed_by", "placed_at", "lifted_by", "lifted_at"]
+    actions = ["lift"]
+
+    def has_lift_permission(self, request: HttpRequest) -> bool:
+        return bool(getattr(request.user, "is_operator", False))
+
+    @admin.action(description="Lift", permissions=["lift"])
+    def lift(self, request: HttpRequest, queryset: QuerySet[Quarantine]) -> None:
+        for row in queryset:
+            try:
+                trust.quarantine_lift(author=row.author, operator=request.user)
+            except AnnotationError as error:
+                self.message_user(request, f"{row.author}: {error}", messages.ERROR)
 
 
 class DatasetItemInline(admin.TabularInline):

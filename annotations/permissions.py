@@ -16,3 +16,12 @@ class IsReviewer(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return bool(getattr(request.user, "is_reviewer", False))
+
+
+class IsOperator(BasePermission):
+    """Operators: those who release weights, and decide whom to learn from."""
+
+    message = "This is for operators. `manage.py operator NAME` makes one."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return bool(getattr(request.user, "is_operator", False))

@@ -25,7 +25,8 @@ def _small(alpha: NDArray[np.uint8]) -> bytes:
 
 def read(drawn: Sequence[bytes]) -> tuple[Sketches, Sketches]:
     """What `draw` made: masks and predictions, each N×32×32 float32 in 0..1."""
-    both = np.frombuffer(b"".join(drawn), np.uint8).reshape(-1, 2, SIDE, SIDE).astype(np.float32) / 255
+    both = np.frombuffer(b"".join(drawn), np.uint8).reshape(-1, 2, SIDE, SIDE).astype(np.float32)
+    both /= 255
     return both[:, 0], both[:, 1]
 
 

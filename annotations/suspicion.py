@@ -23,7 +23,7 @@ from annotations import sketch
 
 PRIOR_REVIEWS = 4.0  # a newcomer counts as if reviewers had seen so many of their masks
 PRIOR_MASKS = 4.0
-HONEST_MARKS = 0.05  # share of honest masks that look wrong on their face
+HONEST_MARKS = 0.03  # share of honest masks that look wrong on their face
 ALIKE = 0.8  # soft IoU of two honest masks of one picture
 LEAST_FOR_DRIFT = 8
 STEPS = (1.0, 0.75, 0.5, 0.25)  # weights change in steps, so that a version frozen again is the same version
@@ -56,6 +56,11 @@ class Trust:
     doubts: dict[str, float] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
     marks: dict[uuid.UUID, str] = field(default_factory=dict)
+
+    @property
+    def marked(self) -> int:
+        """How many of the masks look wrong on their face."""
+        return len(self.marks)
 
     @property
     def score(self) -> float:
@@ -128,7 +133,7 @@ def find_marks(
     area = sketch.area(masks)
     inverted = (sketch.soft_iou(masks, 1 - predictions) > 0.6) & (iou < 0.2)
     far, fit = sketch.shifts(masks, predictions)
-    shifted = (far >= 2 / sketch.SIDE) & (fit > 0.8) & (fit - iou > 0.12) & (iou < 0.8)
+    shifted = (far >= 2 / sketch.SIDE) & (fit > 0.7) & (fit - iou > 0.15)
     copied = find_copies(evidence, masks, iou)
     found = {}
     for i in range(len(evidence)):
@@ -153,7 +158,7 @@ def find_copies(evidence: Sequence[Evidence], masks: sketch.Sketches, iou: NDArr
     copies = set()
     for places in seen.values():
         if len({evidence[i].group for i in places}) > 1:
-            copies |= {i for i in places if iou[i] < 0.5}
+            copies |= {i for i in places if iou[i] < 0.3}
     return copies
 
 
@@ -174,7 +179,7 @@ def weigh_marks(person: Trust) -> None:
     least = share - np.sqrt(share * (1 - share) / (a + b + 1))
     kinds = sorted(set(person.marks.values()))
     counted = ", ".join(f"{sum(m == kind for m in person.marks.values())} {kind}" for kind in kinds)
-    person.doubt("marks", (least - HONEST_MARKS) / 0.4, f"Masks that look wrong on their face: {counted}.")
+    person.doubt("marks", (least - HONEST_MARKS) / 0.25, f"Masks that look wrong on their face: {counted}.")
 
 
 def shrunk(values: NDArray[np.float32]) -> float:

@@ -87,6 +87,12 @@ def corrections_of(author: uuid.UUID) -> list[Correction]:
     return found
 
 
+def marks_of(author: uuid.UUID | None) -> dict[uuid.UUID, str]:
+    """What is wrong on their face with an author's masks: empty, full, inverted, copied or shifted, by correction."""
+    people = trust_list() if author else []
+    return next((person.marks for person in people if person.author == author), {})
+
+
 def quarantines_open() -> dict[uuid.UUID, Quarantine]:
     """Who is in quarantine now."""
     return {row.author: row for row in Quarantine.objects.filter(lifted_at=None).select_related("placed_by")}
@@ -123,10 +129,19 @@ def _evidence() -> list[suspicion.Evidence]:
     verdict = Review.objects.filter(correction=OuterRef("pk"), version=OuterRef("version")).values("verdict")[:1]
     rows = Correction.objects.filter(photo__consented_at__isnull=False).annotate(verdict=Subquery(verdict))
     names = ("id", "author", "photo_id", "photo__group", "created_at", "mask_sha256", "sketch", "verdict")
+    drawn_rows = rows.exclude(sketch=None)
     return [
-        suspicion.Evidence(*values[:6], bytes(values[6]), None if values[7] is None else values[7] == "approve")
-        for values in rows.values_list(*names)
-        if values[6] is not None
+        suspicion.Evidence(
+            correction=correction,
+            author=author,
+            photo=photo,
+            group=group,
+            saved=saved,
+            mask_sha256=sha256,
+            drawn=bytes(drawn),
+            approved=None if verdict is None else verdict == Review.Verdict.APPROVE,
+        )
+        for correction, author, photo, group, saved, sha256, drawn, verdict in drawn_rows.values_list(*names)
     ]
 
 

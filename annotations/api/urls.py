@@ -1,6 +1,6 @@
 from django.urls import path
 
-from annotations.api import views
+from annotations.api import trust, views
 
 urlpatterns = [
     path("photos/", views.PhotoListView.as_view(), name="photos"),
@@ -19,6 +19,9 @@ urlpatterns = [
         name="correction-difference",
     ),
     path("corrections/<uuid:correction_id>/review/", views.ReviewView.as_view(), name="correction-review"),
+    path("trust/", trust.TrustListView.as_view(), name="trust"),
+    path("trust/<uuid:author>/corrections/", trust.TrustCorrectionsView.as_view(), name="trust-corrections"),
+    path("trust/<uuid:author>/quarantine/", trust.QuarantineView.as_view(), name="trust-quarantine"),
     path("queue/correct/", views.QueueCorrectView.as_view(), name="queue-correct"),
     path("queue/review/", views.QueueReviewView.as_view(), name="queue-review"),
 ]

@@ -27,6 +27,9 @@ LEAST_ROLE = {
     "correction-mask": "anyone",
     "correction-difference": "reviewer",
     "correction-review": "reviewer",
+    "trust": "operator",
+    "trust-corrections": "operator",
+    "trust-quarantine": "operator",
     "queue-correct": "reviewer",
     "queue-review": "reviewer",
     "stickers": "anyone",
@@ -76,7 +79,7 @@ def test_whoever_may_less_is_turned_away_by_every_method(clients, name):
 
 
 @pytest.mark.parametrize("query", ["owner__password__startswith=p", "ordering=owner", "photo__owner=x", "search=a"])
-@pytest.mark.parametrize("name", ["photos", "queue-review", "queue-correct", "runs", "deployments"])
+@pytest.mark.parametrize("name", ["photos", "queue-review", "queue-correct", "trust", "runs", "deployments"])
 def test_no_query_parameter_reaches_into_the_database(clients, name, query):
     plain = clients["operator"].get(reverse(name))
     asked = clients["operator"].get(f"{reverse(name)}?{query}")
