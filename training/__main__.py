@@ -19,7 +19,8 @@ from segmentation.manifest import ManifestError
 from segmentation.networks import NAMES
 from segmentation.predictor import BackendPredictor, Predictor, TorchPredictor
 from segmentation.weights import WeightsError, inspect, load
-from training.config import Config, ConfigError, FineTuneConfig, StarterConfig
+from training.checkpoint import plain
+from training.config import AUTO, Config, ConfigError, FineTuneConfig, StarterConfig
 from training.dataset import DataError
 from training.errors import TrainingError
 from training.evaluate import read_any
@@ -38,6 +39,9 @@ def parser() -> argparse.ArgumentParser:
     tune.add_argument("--base", type=Path, required=True, help="folder of the weights to start from")
     tune.add_argument("--out", type=Path, required=True, help="folder of the run")
     tune.add_argument("--network", choices=NAMES, default="", help="refuse a base of another; else the base's own")
+    tune.add_argument(
+        "--benchmark", type=Path, action="append", default=[], help="images/ masks/ folder to judge on, too; repeatable"
+    )
     tune.add_argument("--replay", type=Path, help="images/ masks/ folder to mix in, so that nothing is unlearnt")
     tune.add_argument("--device", choices=DEVICES, default="auto")
     tune.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
@@ -46,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     tune.add_argument("--experiment", default="stickersnap")
     tune.add_argument("--tag", action="append", default=[], metavar="KEY=VALUE")
     settings(tune, FineTuneConfig())
+    choices(tune)
 
     starter = commands.add_parser("starter", help="train basnet-small from its pretrained encoder")
     starter.add_argument("--data", type=Path, required=True, help="images/ masks/ folder")
@@ -73,6 +78,38 @@ def parser() -> argparse.ArgumentParser:
     figures.add_argument("--backend", choices=BACKENDS, help="what runs them; torch in float32 where nothing is said")
     figures.add_argument("--graph", type=Path, help="judge this form (segmentation.export_onnx) of the weights")
     return top
+
+
+def choices(command: argparse.ArgumentParser) -> None:
+    """The settings of fine-tuning that are no plain numbers."""
+    command.add_argument(
+        "--interpolate",
+        type=share_or_auto,
+        default=AUTO,
+        metavar="auto|0..1",
+        help="how far to go from the base's weights (0) to those learnt (1); auto: by pictures put aside",
+    )
+    command.add_argument(
+        "--distil",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="learn what the base says of unlabelled photos, too; by default where nothing is replayed",
+    )
+    command.add_argument(
+        "--frozen-statistics", action=argparse.BooleanOptionalAction, default=True, help="keep the base's batch norm"
+    )
+    command.add_argument(
+        "--bfloat16", action=argparse.BooleanOptionalAction, default=None, help="default: where hardware computes it"
+    )
+    command.add_argument(
+        "--deterministic",
+        action="store_true",
+        help="the same bits again on the same machine; --minutes does not count, threads are 1 where none are given",
+    )
+
+
+def share_or_auto(text: str) -> float | str:
+    return text if text == AUTO else float(text)
 
 
 def settings(command: argparse.ArgumentParser, config: Config) -> None:
@@ -111,6 +148,7 @@ def fine_tune(args: argparse.Namespace) -> None:
         experiment=args.experiment,
         tags=tags(args.tag),
         forms=not args.no_forms,
+        benchmarks=args.benchmark,
     )
     run(task, FineTuneConfig.of(chosen(args, FineTuneConfig())))
 
@@ -156,7 +194,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return fail(error, 2)
     except TrainingError as error:
         return fail(error, 1)
+    except OSError as error:
+        return fail(TrainingError(f"{plain(error)}{where(error)}: see to it, then go on with --resume."), 1)
     return 0
+
+
+def where(error: OSError) -> str:
+    return f" ({error.filename})" if error.filename else ""
 
 
 def fail(error: Exception, status: int) -> int:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageEnhance, ImageFilter
 
-from training.dataset import Pair, Picture
+from training.dataset import Picture
+from training.pairs import Example
 
 Box = tuple[int, int, int, int]
 
@@ -30,7 +31,7 @@ def resized(array: Picture, box: Box, size: int) -> Image.Image:
     return Image.fromarray(array[top:bottom, left:right]).resize((size, size), Image.Resampling.BILINEAR)
 
 
-def crop(random: Generator, pair: Pair, size: int, least_area: float = 0.4) -> tuple[Image.Image, Image.Image]:
+def crop(random: Generator, pair: Example, size: int, least_area: float = 0.4) -> tuple[Image.Image, Image.Image]:
     """A random crop that keeps most of the subject, or the whole picture, squashed to size×size."""
     height, width = pair.mask.shape
     whole = (0, 0, width, height)
@@ -44,7 +45,7 @@ def crop(random: Generator, pair: Pair, size: int, least_area: float = 0.4) -> t
     return resized(pair.rgb, box, size), resized(pair.mask, box, size)
 
 
-def background(random: Generator, pair: Pair, size: int, least_area: float = 0.15) -> Image.Image | None:
+def background(random: Generator, pair: Example, size: int, least_area: float = 0.15) -> Image.Image | None:
     """A crop of the picture without any of its subject, or None when a few tries find none."""
     height, width = pair.mask.shape
     for _ in range(6):
@@ -82,7 +83,7 @@ def drawn_ground(random: Generator, size: int) -> Image.Image:
     return Image.fromarray(values.clip(0, 255).astype(np.uint8))
 
 
-def ground_of(random: Generator, others: Sequence[Pair], size: int) -> Image.Image | None:
+def ground_of(random: Generator, others: Sequence[Example], size: int) -> Image.Image | None:
     """A background for a subject: beside another picture's subject, sometimes blurred as a lens does, or drawn."""
     kind = random.random()
     if kind < 0.15:
@@ -140,7 +141,12 @@ def degrade(random: Generator, image: Image.Image) -> Image.Image:
 
 
 def example(
-    random: Generator, pair: Pair, others: Sequence[Pair], size: int, paste_rate: float = 0.3, empty_rate: float = 0.04
+    random: Generator,
+    pair: Example,
+    others: Sequence[Example],
+    size: int,
+    paste_rate: float = 0.3,
+    empty_rate: float = 0.04,
 ) -> tuple[Picture, Picture]:
     """A training example: size×size×3 and size×size uint8.
 

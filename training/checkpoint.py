@@ -3,32 +3,70 @@
 from __future__ import annotations
 
 import os
+import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from training.errors import TrainingError
+
+
+class DamagedCheckpoint(TrainingError):
+    """The file is no checkpoint, or not a whole one."""
+
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """Writes aside, syncs, renames: the path holds the old checkpoint or the new one, never a torn one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Writes aside, syncs, renames: the path holds the old checkpoint or the new one, never a torn one.
+
+    TrainingError when it cannot be written; nothing half-written stays.
+    """
     aside = path.with_suffix(".writing")
-    with aside.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with aside.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except (OSError, RuntimeError) as error:  # torch makes a RuntimeError of a disk that is full
+        aside.unlink(missing_ok=True)
+        raise TrainingError(
+            f"The checkpoint cannot be written to {path.parent} ({plain(error)}): free space there, then --resume."
+        ) from error
+
+
+def plain(error: BaseException) -> str:
+    """The reason in a line: the operating system's own words where there are any."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def load(path: Path) -> dict[str, Any]:
-    """The state that `save` wrote; only tensors and plain values are unpickled."""
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    """The state that `save` wrote; only tensors and plain values are unpickled. DamagedCheckpoint for another file.
+
+    Its parts' checksums are compared first, which torch leaves out.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:
+                raise DamagedCheckpoint(f"{path} is damaged: its bytes have changed since it was written.")
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
+        raise DamagedCheckpoint(f"{path} is damaged: it is cut short, or something else.") from error
+    if not isinstance(state, dict):
+        raise DamagedCheckpoint(f"{path} is no checkpoint.")
     return state
 
 
 class MovingAverage:
-    """Exponential moving average of a network's parameters; its buffers are copied."""
+    """Exponential moving average of a network's parameters (Polyak & Juditsky 1992); its buffers are copied."""
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         self.decay = decay
@@ -37,6 +75,7 @@ class MovingAverage:
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
+        """After a step; the first steps count more, so that the average is not the start's for long."""
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         for key, value in network.state_dict().items():

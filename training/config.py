@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
+AUTO = "auto"
+
 
 class ConfigError(Exception):
     """The settings cannot be used as they are."""
@@ -37,13 +39,16 @@ class Config:
 
 @dataclass(frozen=True)
 class FineTuneConfig(Config):
-    """Fine-tuning of a base on a dataset folder.
+    """Fine-tuning of a base on a dataset folder. Why each number is what it is: docs/training.md.
 
-    `size` 0 means the base's own, `threads` 0 as many as there are idle cores.
+    `size` 0 means the base's own, `threads` 0 as many as there are idle cores (one where it must be deterministic).
+    `encoder_floor` scales the rate of the encoder's first layer, see training.layerwise. `interpolate` is how far to
+    go from the base (0) to what was learnt (1), or "auto", see training.interpolate. `distil` says whether the base
+    teaches on unlabelled pictures: None where nothing is replayed. `bfloat16` None: where the device computes in it.
     """
 
     batch: int = 8
-    minutes: float = 30.0
+    minutes: float = 12.0
     rate: float = 1e-4
     warmup: float = 0.1
     ema: float = 0.98
@@ -52,17 +57,35 @@ class FineTuneConfig(Config):
     least_steps: int = 4
     threads: int = 0
     replay_share: float = 0.5
+    distil_share: float = 0.5
+    distil_strength: float = 2.0
+    encoder_floor: float = 0.1
+    frozen_statistics: bool = True
+    interpolate: float | str = AUTO
+    distil: bool | None = None
+    deterministic: bool = False
+    bfloat16: bool | None = None
     validation_share: float = 0.1
     validation_from: int = 40
     patience: int = 5
+    checkpoint_seconds: float = 60.0
 
     def __post_init__(self) -> None:
         """ConfigError for a value that makes no run."""
-        for name in ("batch", "epochs", "minutes", "rate"):
+        for name in ("batch", "epochs", "minutes", "rate", "encoder_floor"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}: it must be over 0.")
+        for name in ("replay_share", "distil_share"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}: it must be from 0 to under 1.")
         if self.size and not 32 <= self.size <= 4096:
             raise ConfigError(f"size is {self.size}: it must be from 32 to 4096, or 0 for the base's own.")
+        if self.interpolate != AUTO and not (isinstance(self.interpolate, int | float) and 0 < self.interpolate <= 1):
+            raise ConfigError(f"interpolate is {self.interpolate!r}: it must be {AUTO}, or over 0 and at most 1.")
+
+    def decisive(self) -> dict[str, Any]:
+        """What the result depends on: all but how long it may take and how often it is kept."""
+        return {name: value for name, value in self.as_dict().items() if name not in ("minutes", "checkpoint_seconds")}
 
 
 def source_weights() -> dict[str, float]:

@@ -28,6 +28,7 @@ class Pair:
     rgb: Picture
     mask: Picture
     weight: float = 1.0
+    taught: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,17 @@ def rate_factor(progress: float, warmup: float) -> float:
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))
 
 
+AHEAD = 0.05
+
+
+def planned_progress(done: float, spent: float) -> float:
+    """How far a run is, 0..1, from the share of its steps `done` and of its time `spent`.
+
+    By its steps; where the time is running out sooner, by the time, so that the rate falls before it ends.
+    """
+    return max(done, (spent - AHEAD) / (1 - AHEAD))
+
+
 class ActiveClock:
     """Seconds that a run has worked: of a longer pause (stopped, or the machine asleep) `PAUSE` seconds count."""
 

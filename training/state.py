@@ -11,17 +11,22 @@ from torch import Tensor, nn
 from training import checkpoint
 from training.errors import TrainingError
 
-PLAIN = ("epoch", "elapsed", "best_iou", "best_epoch", "best", "history", "mlflow_run_id")
+PLAIN = ("epoch", "step", "losses", "elapsed", "best_iou", "best_epoch", "best", "history", "mlflow_run_id")
 
 
 @dataclass
 class State:
-    """All that a checkpoint holds besides the fingerprint of its run: data, base and settings."""
+    """All that a checkpoint holds besides the fingerprint of its run: data, base and settings.
+
+    `epoch` counts whole epochs, `step` the steps of the one under way and `losses` are theirs.
+    """
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
     average: checkpoint.MovingAverage
     epoch: int = 0
+    step: int = 0
+    losses: list[float] = field(default_factory=list)
     elapsed: float = 0.0
     best_iou: float = -1.0
     best_epoch: int = 0
@@ -41,8 +46,10 @@ class State:
         checkpoint.save(path, {"fingerprint": fingerprint, **parts})
 
     def restore(self, path: Path, fingerprint: str) -> None:
-        """Takes up the checkpoint. TrainingError when it is of another run."""
+        """Takes up the checkpoint. TrainingError when it is of another run, DamagedCheckpoint when it is not whole."""
         saved = checkpoint.load(path)
+        if not {"fingerprint", "network", "optimizer", "average", "updates", "plain"} <= saved.keys():
+            raise checkpoint.DamagedCheckpoint(f"{path} is no checkpoint of a fine-tuning run.")
         if saved["fingerprint"] != fingerprint:
             raise TrainingError(f"{path} is of other data, base or settings: repeat them, or start without --resume.")
         self.network.load_state_dict(saved["network"])

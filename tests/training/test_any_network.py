@@ -14,8 +14,10 @@ from training.__main__ import main
 from training.checkpoint import MovingAverage
 from training.config import FineTuneConfig
 from training.dataset import Pair
+from training.loop import Run, train_epoch
+from training.material import Material
+from training.parallel import Maps
 from training.state import State
-from training.train import train_epoch
 
 Maker = Callable[..., Path]
 TINY = ["--no-forms", "--epochs", "1", "--batch", "2", "--least-steps", "1", "--threads", "1", "--device", "cpu"]
@@ -36,7 +38,8 @@ def test_an_epoch_teaches_any_network_and_it_serves(name: str, pairs: list[Pair]
     network = networks.build(name)
     state = State(network, torch.optim.SGD(network.parameters(), lr=0.0), MovingAverage(network, 0.5))
     config = FineTuneConfig(batch=1, least_steps=1, size=32)
-    assert np.isfinite(train_epoch(state, config, pairs[:1], []))
+    train_epoch(state, Run(name, config, Material(pairs[:1]), tmp_path), Maps(network))
+    assert np.isfinite(state.losses).all()
     taught = [p.grad is not None and bool(p.grad.any()) for p in network.parameters()]
     assert sum(taught) > 0.9 * len(taught), "the gradient reaches nearly every parameter"
     loaded = weights.LoadedWeights(network.eval(), "0" * 64, {"network": name, "size": 64}, tmp_path)

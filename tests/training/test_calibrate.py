@@ -10,7 +10,7 @@ from segmentation.predictor import TorchPredictor
 from segmentation.uncertainty import subject_features, subject_score
 from training import calibrate
 from training.dataset import Pair, plain_folder
-from training.train import inherited
+from training.saving import inherited
 
 FEW = 4
 

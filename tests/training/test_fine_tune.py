@@ -13,9 +13,12 @@ from safetensors.torch import load_file
 from segmentation import golden, manifest, networks, weights
 from segmentation.predictor import TorchPredictor
 from training.__main__ import main
+from training.batches import batches, order
 from training.config import FineTuneConfig
 from training.dataset import Pair
-from training.train import batches, freeze_statistics, idle_cores, order, put_aside
+from training.determinism import idle_cores
+from training.loop import set_mode
+from training.material import put_aside
 
 Maker = Callable[..., Path]
 SMALL = ["--size", "64", "--batch", "2", "--least-steps", "2", "--threads", "1", "--device", "cpu", "--no-forms"]
@@ -36,7 +39,16 @@ def test_a_run_leaves_weights_and_an_evaluation(
     data, out = dataset(3, 2), tmp_path / "run"
     assert main(command(data, out, "--epochs", "2")) == 0
     told = events(capsys.readouterr().out)
-    assert [e["event"] for e in told] == ["start", "epoch", "epoch", "evaluate", "sample", "sample", "done"]
+    assert [e["event"] for e in told] == [
+        "start",
+        "epoch",
+        "epoch",
+        "interpolate",
+        "evaluate",
+        "sample",
+        "sample",
+        "done",
+    ]
     assert [e["epoch"] for e in told if e["event"] == "epoch"] == [1, 2]
     assert told[0]["validation"] == "training"
 
@@ -189,7 +201,7 @@ def test_validation_is_put_aside_by_group_when_there_is_enough() -> None:
 
 def test_frozen_statistics_leave_the_rest_in_training() -> None:
     network = networks.build("basnet-small")
-    freeze_statistics(network)
+    set_mode(network, frozen_statistics=True)
     assert network.training
     norms = [m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     assert norms

@@ -10,7 +10,7 @@ from segmentation.backends import choose
 from segmentation.export_onnx import ExportError
 from segmentation.predictor import BackendPredictor
 from training.__main__ import main
-from training.train import make_forms
+from training.saving import make_forms
 
 Maker = Callable[..., Path]
 SMALL = ["--epochs", "1", "--batch", "2", "--least-steps", "1", "--threads", "1", "--device", "cpu"]

@@ -1,0 +1,64 @@
+"""Which pictures a step learns from: a function of seed, epoch and step alone, shared out among the processes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+import numpy as np
+from numpy.random import Generator
+
+from training.config import FineTuneConfig
+
+
+class Weighted(Protocol):
+    @property
+    def weight(self) -> float: ...
+
+
+Item = TypeVar("Item", bound=Weighted)
+
+
+def order(random: Generator, items: Sequence[Item], count: int) -> list[Item]:
+    """`count` draws in random order, each item as often as its weight asks, to within one."""
+    total = np.cumsum([item.weight for item in items])
+    points = (np.arange(count) + random.random()) / count * total[-1]
+    indices = np.minimum(np.searchsorted(total, points, side="right"), len(items) - 1)
+    return [items[i] for i in random.permutation(indices)]
+
+
+def shares(batch: int, replay: float, taught: float) -> tuple[int, int, int]:
+    """How many pictures of a batch are own, replayed and taught, at least one own; the arguments are shares, 0..1."""
+    others = min(batch - 1, round(batch * (replay + taught)))
+    replayed = round(others * replay / (replay + taught)) if others else 0
+    return batch - others, replayed, others - replayed
+
+
+def batches(
+    config: FineTuneConfig,
+    own: Sequence[Item],
+    replay: Sequence[Item],
+    epoch: int,
+    taught: Sequence[Item] = (),
+    processes: int = 1,
+) -> list[list[Item]]:
+    """The batches of an epoch, each of `batch` pictures for every process; an epoch shows every own picture.
+
+    Without replay and taught pictures a batch is no larger than there are pictures. The three kinds alternate, so
+    that the share `[rank::processes]` of each process is mixed alike.
+    """
+    random = np.random.default_rng([config.seed, epoch])
+    whole = config.batch * processes
+    counts = shares(whole, config.replay_share if replay else 0.0, config.distil_share if taught else 0.0)
+    mine = counts[0] if replay or taught else max(processes, min(whole, len(own)))
+    steps = max(config.least_steps, math.ceil(len(own) / mine))
+    kinds = [order(random, own, steps * mine)]
+    kinds += [order(random, items, steps * n) for items, n in ((replay, counts[1]), (taught, counts[2])) if items and n]
+    return [spread([kind[i::steps] for kind in kinds]) for i in range(steps)]
+
+
+def spread(kinds: Sequence[Sequence[Item]]) -> list[Item]:
+    """All items, each kind evenly over the whole."""
+    places = [((i + 0.5) / len(kind), k, item) for k, kind in enumerate(kinds) for i, item in enumerate(kind)]
+    return [item for _, _, item in sorted(places, key=lambda place: place[:2])]

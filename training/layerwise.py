@@ -1,0 +1,41 @@
+"""Lower learning rates the nearer a layer is to the input.
+
+Geometric decay from the decoder down, as in ULMFiT's discriminative fine-tuning (Howard & Ruder, ACL 2018) and BEiT
+(Bao et al., ICLR 2022): what the encoder knows of all pictures should change less than what the decoder makes of it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from torch import nn
+
+# The encoders' parts from the input on, by the beginning of their parameters' names.
+ENCODERS: dict[str, tuple[str, ...]] = {
+    "basnet-small": ("encoder.stem", *(f"encoder.blocks.{i}" for i in range(17))),
+    "basnet": ("inconv", "inbn", *(f"encoder{i}" for i in range(1, 5)), "resb5", "resb6"),
+    "u2net": tuple(f"stage{i}" for i in range(1, 7)),
+    "u2netp": tuple(f"stage{i}" for i in range(1, 7)),
+}
+
+
+def height(network: str, parameter: str) -> float:
+    """How far below the decoder a parameter lies: 0 in the decoder and refinement, 1 in the encoder's first part."""
+    parts = ENCODERS[network]
+    for i, part in enumerate(parts):
+        if re.match(rf"{re.escape(part)}[._]", parameter):
+            return (len(parts) - i) / len(parts)
+    return 0.0
+
+
+def parameter_groups(network: nn.Module, name: str, floor: float) -> list[dict[str, Any]]:
+    """Groups for an optimizer, each with the `scale` of its rate: 1 in the decoder, down to `floor` at the input.
+
+    The scale is floor^height, a geometric decay; a floor of 1 gives every layer the same rate.
+    """
+    groups: dict[float, list[nn.Parameter]] = {}
+    for parameter_name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            groups.setdefault(height(name, parameter_name), []).append(parameter)
+    return [{"params": members, "scale": floor**at} for at, members in sorted(groups.items())]
