@@ -122,7 +122,8 @@ export function useFix(photoId: string, subject = "all") {
     const { photo, draft } = opened.value;
     const { row, base } = draft;
     error.value = "";
-    const mask = await (await editor.mask()).arrayBuffer();
+    const changes = await editor.changes();
+    const mask = changes ? base.mask : await (await editor.mask()).arrayBuffer();
     await draft.settled();
     const { revision } = row;
     const outcome = await outbox.submit({
@@ -132,6 +133,7 @@ export function useFix(photoId: string, subject = "all") {
       version: row.version,
       prediction: row.prediction,
       mask,
+      ...(changes ? { changes, subject: base.subject } : {}),
       strokes: [...base.strokes, ...editor.strokes].slice(-STROKES_AT_MOST),
       seconds: editor.seconds,
       consent,
@@ -247,5 +249,5 @@ async function readBase({ correction, prediction }: Photo, subject: string): Pro
   const url = correction?.mask_url ?? (prediction && maskUrl(prediction, subject));
   if (!url) throw new Error("This photo has no mask yet. Go back and try again in a moment.");
   const [mask, before] = await Promise.all([readMaskBytes(url), correction ? readCorrection(correction.id) : null]);
-  return { mask, strokes: before?.strokes ?? [], seconds: before?.seconds ?? 0 };
+  return { mask, subject, strokes: before?.strokes ?? [], seconds: before?.seconds ?? 0 };
 }

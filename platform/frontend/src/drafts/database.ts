@@ -1,6 +1,7 @@
 /** The browser's own database: drafts of fixes, and fixes on their way to the server. */
 import { openDB, type DBSchema, type IDBPDatabase, type StoreNames } from "idb";
 import type { Photo } from "../api/types";
+import type { Changes } from "../editor/changes";
 import type { StrokeNote } from "../editor/stroke";
 
 /** A fix under way, one a photo: what it rests on and how far it got. */
@@ -29,6 +30,8 @@ export interface BaseRow {
   photo: string;
   /** The mask's PNG as the server sent it. */
   mask: ArrayBuffer;
+  /** Which of the subjects it shows. */
+  subject?: string;
   /** The strokes and seconds that led to it. */
   strokes: StrokeNote[];
   seconds: number;
@@ -51,15 +54,18 @@ export interface SendingRow {
   correction: string;
   version: number | null;
   prediction: string;
+  /** The mask's PNG: of the finished one, or, with `changes`, of the one that these are of. */
   mask: ArrayBuffer;
+  changes?: Changes;
+  subject?: string;
   strokes: StrokeNote[];
   seconds: number;
   /** An answer about learning that could not be given yet. */
   consent: boolean | null;
   /** Of the draft it was made from. */
   revision: number;
-  /** Masks sent before under this version, whose answers never came. */
-  attempted: ArrayBuffer[];
+  /** Masks sent before under this version, whose answers never came: whole, or the sha256 of their pixels. */
+  attempted: (ArrayBuffer | string)[];
   state: SendingState;
   error: string;
   at: number;

@@ -4,7 +4,8 @@ import { readMaskBytes, submitCorrection } from "../api/corrections";
 import { readPhoto } from "../api/photos";
 import { giveConsent, readSession } from "../api/session";
 import type { Correction, Photo } from "../api/types";
-import { decodePng } from "../editor/png";
+import { changedPlane, sha256 } from "../editor/changes";
+import { decodePng, encodePng } from "../editor/png";
 import { samePlane } from "../editor/merge";
 import { isOpen } from "./tabs";
 import { database, stepsFrom, STRICT, type SendingRow } from "./database";
@@ -62,7 +63,7 @@ async function enqueue(fix: Fix): Promise<{ row: SendingRow; kept: boolean }> {
     const before = await transaction.store.get(fix.photo);
     if (before) {
       row.consent ??= before.consent;
-      const tried = before.correction === fix.correction ? [...before.attempted, before.mask] : [];
+      const tried = before.correction === fix.correction ? [...before.attempted, traceOf(before)] : [];
       row.attempted = tried.slice(-ATTEMPTS_KEPT);
     }
     await transaction.store.put(row);
@@ -95,19 +96,30 @@ async function send(row: SendingRow, server: typeof SERVER): Promise<Outcome> {
 }
 
 async function put(row: SendingRow, server: typeof SERVER): Promise<Correction> {
-  const submit = async () => {
-    if (row.consent !== null) await server.giveConsent(row.consent);
-    const mask = new Blob([row.mask], { type: "image/png" });
-    return server.submitCorrection({ ...row, id: row.correction, mask }, AbortSignal.timeout(ANSWER_WITHIN));
-  };
   try {
-    return await submit();
+    return await submit(row, server);
   } catch (error) {
-    if (!(error instanceof ApiError) || error.code !== "csrf") throw error;
+    if (!(error instanceof ApiError)) throw error;
+    if (error.code === "other_base") return submit({ ...row, mask: await wholeMask(row), changes: undefined }, server);
+    if (error.code !== "csrf") throw error;
     await server.readSession(); // brings a fresh cookie
-    return submit();
+    return submit(row, server);
   }
 }
+
+async function submit(row: SendingRow, server: typeof SERVER): Promise<Correction> {
+  if (row.consent !== null) await server.giveConsent(row.consent);
+  const { changes, subject } = row;
+  const mask = changes ? { ...changes, subject } : new Blob([row.mask], { type: "image/png" });
+  return server.submitCorrection({ ...row, id: row.correction, mask }, AbortSignal.timeout(ANSWER_WITHIN));
+}
+
+async function wholeMask({ mask, changes }: SendingRow): Promise<ArrayBuffer> {
+  return changes ? (await encodePng(await changedPlane(mask, changes))).arrayBuffer() : mask;
+}
+
+/** By what a mask that was sent is known again. */
+const traceOf = ({ mask, changes }: SendingRow) => changes?.sha256 ?? mask;
 
 /** The version differs. When what stands there is what this device sent before, it goes on from that. */
 async function settle(row: SendingRow, error: ApiError, server: typeof SERVER): Promise<Outcome> {
@@ -130,7 +142,11 @@ async function settle(row: SendingRow, error: ApiError, server: typeof SERVER): 
 async function isOurs(row: SendingRow, there: Correction, server: typeof SERVER): Promise<boolean> {
   if (there.version === row.version) return false;
   const theirs = await decodePng(await server.readMaskBytes(there.mask_url));
-  for (const mask of [row.mask, ...row.attempted]) if (samePlane(await decodePng(mask), theirs)) return true;
+  for (const trace of [traceOf(row), ...row.attempted]) {
+    const same =
+      typeof trace === "string" ? trace === (await sha256(theirs)) : samePlane(await decodePng(trace), theirs);
+    if (same) return true;
+  }
   return false;
 }
 

@@ -1,3 +1,4 @@
+import { changesOf, type Changes } from "./changes";
 import type { Tint } from "./compositing";
 import { Gestures, type Contact } from "./gestures";
 import { History } from "./history";
@@ -150,9 +151,14 @@ export class Editor {
 
   /** The mask as it is when every stroke has ended and every answer is in. */
   async mask(): Promise<Blob> {
-    this.finish();
-    await this.work.settled();
+    await this.settled();
     return encodePng(this.plane);
+  }
+
+  /** What of that mask is new since it was opened; null where this can't be told. */
+  async changes(): Promise<Changes | null> {
+    await this.settled();
+    return changesOf(this.plane, this.before);
   }
 
   /** Puts another mask of the same size in place of this one, as one step that can be undone. */
@@ -362,6 +368,11 @@ export class Editor {
 
   private get paint(): Tool<Sample> {
     return this.tools[this.settings.tool];
+  }
+
+  private async settled(): Promise<void> {
+    this.finish();
+    await this.work.settled();
   }
 
   private finish(): void {

@@ -135,6 +135,7 @@ export function round(value: number): number {
   return Math.round(value * 100) / 100;
 }
 
+/** To a tenth of a pixel: a log of thousands of strokes is to stay small. */
 export function rounded(points: readonly Point[]): [number, number][] {
-  return points.map(({ x, y }) => [round(x), round(y)]);
+  return points.map(({ x, y }) => [Math.round(x * 10) / 10, Math.round(y * 10) / 10]);
 }

@@ -1,5 +1,5 @@
-import { createPlane, type Plane } from "./kernels";
-import { readTile, tilesIn, writeTile } from "./tiles";
+import { createPlane, unite, type Plane, type Rect } from "./kernels";
+import { readTile, tileRect, tilesIn, writeTile } from "./tiles";
 
 /** A mask set aside: of the tiles that hold one value throughout, as most do, only that value is kept. */
 export class Snapshot {
@@ -23,6 +23,45 @@ export class Snapshot {
       writeTile(plane, index, typeof tile === "number" ? readTile(plane, index).fill(tile) : tile);
     }
     return plane;
+  }
+
+  /** The part in which a mask of the same size is no longer as this one, by whole tiles; null when there is none. */
+  changed(plane: Plane): Rect | null {
+    let rect: Rect | null = null;
+    for (const index of all(plane)) {
+      const area = tileRect(plane, index);
+      if (!this.holds(plane, index, area)) rect = unite(rect, area);
+    }
+    return rect;
+  }
+
+  /** What each pixel of a part, made of whole tiles, has gained since, modulo 256. */
+  difference(plane: Plane, rect: Rect): Plane {
+    const out = createPlane(rect.right - rect.left, rect.bottom - rect.top);
+    for (const index of tilesIn(plane, rect)) {
+      const area = tileRect(plane, index);
+      if (this.holds(plane, index, area)) continue;
+      const tile = this.tiles[index];
+      for (let y = area.top, at = 0; y < area.bottom; y++) {
+        const target = (y - rect.top) * out.width - rect.left;
+        for (let x = area.left; x < area.right; x++, at++) {
+          out.data[target + x] = (plane.data[y * plane.width + x] - (typeof tile === "number" ? tile : tile[at])) & 255;
+        }
+      }
+    }
+    return out;
+  }
+
+  private holds({ data, width }: Plane, index: number, area: Rect): boolean {
+    const tile = this.tiles[index];
+    const across = area.right - area.left;
+    for (let y = area.top, at = 0; y < area.bottom; y++, at += across) {
+      const row = y * width + area.left;
+      if (typeof tile === "number") {
+        for (let x = 0; x < across; x++) if (data[row + x] !== tile) return false;
+      } else for (let x = 0; x < across; x++) if (data[row + x] !== tile[at + x]) return false;
+    }
+    return true;
   }
 }
 

@@ -50,5 +50,7 @@ export function writeTile(plane: Plane, index: number, tile: Uint8ClampedArray):
 }
 
 export function sameBytes(a: Uint8ClampedArray, b: Uint8ClampedArray): boolean {
-  return a.length === b.length && a.every((value, index) => value === b[index]);
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }

@@ -29,6 +29,7 @@ const work = {
   seconds: 2,
   history: { notes: [] },
   mask: async () => new Blob(["mask"]),
+  changes: async () => ({ png: new ArrayBuffer(1), left: 0, top: 0, sha256: "0" }),
   markSaved: vi.fn(),
 };
 const state = { changed: true };

@@ -7,9 +7,11 @@ import type { Correction, Photo, Session } from "../../src/api/types";
 import { closeDatabase, database } from "../../src/drafts/database";
 import { beginDraft, storedDraft, type Draft } from "../../src/drafts/draft";
 import { listSending, sendWaiting, submitFix, withdraw, type Fix } from "../../src/drafts/outbox";
+import { changesOf } from "../../src/editor/changes";
 import { History } from "../../src/editor/history";
 import { createPlane } from "../../src/editor/kernels";
-import { encodePng } from "../../src/editor/png";
+import { decodePng, encodePng } from "../../src/editor/png";
+import { Snapshot } from "../../src/editor/snapshot";
 import type { StrokeNote } from "../../src/editor/stroke";
 import { readTile } from "../../src/editor/tiles";
 
@@ -22,6 +24,12 @@ const png = async (value: number) => (await encodePng(createPlane(9, 9, value)))
 async function fixOf(value: number, more: Partial<Fix> = {}): Promise<Fix> {
   const about = { photo: "p", name: "cat.jpg", correction: "c", version: null, prediction: "q" };
   return { ...about, mask: await png(value), strokes: [], seconds: 1, consent: null, revision: 1, ...more };
+}
+
+/** What a mask of one value changes of an empty one. */
+async function changedFix(value: number, more: Partial<Fix> = {}): Promise<Fix> {
+  const changes = await changesOf(createPlane(9, 9, value), new Snapshot(createPlane(9, 9)));
+  return fixOf(0, { changes: changes!, subject: "all", ...more });
 }
 
 /** Answers in turn, and remembers what it was sent. */
@@ -128,6 +136,31 @@ describe("a fix on its way", () => {
     expect(await submitFix(await fixOf(255), server(away()))).toMatchObject({ kind: "waiting", kept: false });
     expect((await submitFix(await fixOf(255), server(1))).kind).toBe("saved");
     vi.restoreAllMocks();
+  });
+});
+
+describe("changes of a mask", () => {
+  it("go in place of the whole", async () => {
+    const there = server(1);
+    const fix = await changedFix(200);
+    expect((await submitFix(fix, there)).kind).toBe("saved");
+    expect(there.submitCorrection.mock.calls[0][0].mask).toEqual({ ...fix.changes, subject: "all" });
+  });
+
+  it("are followed by the whole mask where the server has another to change", async () => {
+    const there = server(new ApiError("other_base", "", 409), 1);
+    expect((await submitFix(await changedFix(200), there)).kind).toBe("saved");
+    const { mask } = there.submitCorrection.mock.calls[1][0];
+    expect(mask).toBeInstanceOf(Blob);
+    expect((await decodePng(await (mask as Blob).arrayBuffer())).data).toEqual(createPlane(9, 9, 200).data);
+  });
+
+  it("are known again by their digest when an answer was lost", async () => {
+    await submitFix(await changedFix(100), server(away())); // it arrived all the same
+    const there = server(new ApiError("correction_exists", "", 409), 2);
+    there.readPhoto.mockResolvedValue(photo({ id: "c", version: 1, mask_url: "/mask" }));
+    there.readMaskBytes.mockImplementation(() => png(100));
+    expect((await submitFix(await changedFix(200), there)).kind).toBe("saved");
   });
 });
 
