@@ -12,7 +12,8 @@ from stickersnap.embedded.logs import rotate
 
 QUICK_SECONDS = 20.0
 QUICK_DEATHS = 3
-LONGEST_PAUSE = 30.0
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 10.0
 
 
 class ChildFailed(Exception):
@@ -37,7 +38,7 @@ class Child:
     stop_seconds: float = 40.0
     process: subprocess.Popen[bytes] | None = None
     deaths: int = 0  # quick ones, in a row
-    proven: bool = False  # it has lived for a while, once
+    proven: bool = False  # it has been ready, or has lived for a while, once
     started_at: float = field(default=0.0)
     start_again_at: float = field(default=0.0)
 
@@ -81,10 +82,10 @@ class Child:
         self.deaths = self.deaths + 1 if self._age() < QUICK_SECONDS else 1
         if self.deaths >= QUICK_DEATHS and not self.proven:
             raise ChildFailed(f"{self.name} died {self.deaths} times as soon as it had started. See {self.log}.")
-        pause = min(0.5 * 2**self.deaths, LONGEST_PAUSE)
+        pause = min(FIRST_PAUSE * 2 ** (self.deaths - 1), LONGEST_PAUSE)
         self.start_again_at = time.monotonic() + pause
         self.process = None
-        return f"{self.name} died ({_cause(code)}); it starts again in {pause:.0f} s. See {self.log}"
+        return f"{self.name} died ({_cause(code)}); it starts again in {pause:.1f} s. See {self.log}"
 
     def ask_to_stop(self) -> None:
         if self.process is not None:

@@ -90,6 +90,8 @@ class Supervisor:
         self.say("Web and worker: starting …")
         while (ready := readiness(self.host, self.port, self.host_name)) is None:
             self._tick()
+        for child in self.children:
+            child.proven = True  # whoever is killed from now on is started again, however often
         self._welcome(ready, time.monotonic() - began)
 
     def _database(self) -> str:
