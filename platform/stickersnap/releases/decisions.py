@@ -8,7 +8,7 @@ from django.db import transaction
 
 from annotations.models import DatasetItem
 from segmentation import weights as sets
-from stickersnap.releases import gate, selectors
+from stickersnap.releases import gate, leases, selectors
 from stickersnap.releases.deployments import deploy, deployments_locked, self_test
 from stickersnap.releases.exceptions import AlreadyServing, TrainingFailed
 from stickersnap.releases.models import Deployment, PromotionDecision, TrainingRun, Weights
@@ -37,12 +37,14 @@ def starter_deploy(*, folder: Path | None = None, by: str = "starter") -> Deploy
 def promotion_decide(*, run: TrainingRun, by: str) -> PromotionDecision:
     """Judges what a run made, on its evaluation.json, and deploys it if it passes: one transaction, one verdict.
 
-    Raises segmentation.weights.WeightsError and TrainingFailed where the run left nothing that can be judged.
+    Raises segmentation.weights.WeightsError and TrainingFailed where the run left nothing that can be judged, RunLost
+    where another holder has it by now.
     """
     evaluation = _evaluation(run)
     challenger = weights_register(folder=run_folder(run) / "weights", run=run)
     with transaction.atomic():
         deployments_locked()
+        leases.held(run)
         verdict = _verdict(run, challenger, evaluation)
         decision = PromotionDecision.objects.create(
             kind=PromotionDecision.Kind.GATE,
@@ -52,6 +54,7 @@ def promotion_decide(*, run: TrainingRun, by: str) -> PromotionDecision:
             reason=verdict.reason,
             evidence=verdict.evidence,
             run=run,
+            token=run.token,
         )
         if decision.passed:
             deploy(decision, by)
@@ -73,20 +76,34 @@ def _verdict(run: TrainingRun, challenger: Weights, evaluation: dict[str, Any]) 
     """The gate's verdict, given that the evaluation is of these weights, on this dataset's held-out pictures."""
     current = selectors.deployment_current()
     rules = gate.Rules(heldout_minimum=selectors.policy().heldout_minimum)
-    verdict = gate.decide(
-        evaluation, deployed=current.weights_id if current else "", rules=rules, best_before=selectors.best_before()
+    assert run.champion is not None
+    facts = gate.Facts(
+        deployed=current.weights_id if current else "",
+        best_before=selectors.best_before(),
+        sizes=(_bytes(run.champion), _bytes(challenger)),
+        other_network=run.network != run.champion.network,
     )
-    if not verdict.passed:
-        return verdict
-    if evaluation["challenger"]["sha256"] != challenger.sha256 or evaluation["champion"]["sha256"] != run.champion_id:
-        return gate.Verdict(False, "The evaluation is of other weights than the run's. Train again.", verdict.evidence)
-    judged = {image["image_sha256"] for image in evaluation["images"]}
-    heldout = DatasetItem.objects.filter(dataset=run.dataset, split=DatasetItem.Split.HOLDOUT)
-    if judged != set(heldout.values_list("image_sha256", flat=True)):
-        return gate.Verdict(
-            False, "The evaluation is of other photos than those held out. Train again.", verdict.evidence
-        )
+    verdict = gate.decide(evaluation, facts, rules)
+    if verdict.passed and (fault := _misleading(run, challenger, evaluation)):
+        return gate.Verdict(False, fault, verdict.evidence)
     return verdict
+
+
+def _bytes(weights: Weights) -> int:
+    return sets.inspect(weights_folder(weights.sha256)).file.stat().st_size
+
+
+def _misleading(run: TrainingRun, challenger: Weights, evaluation: dict[str, Any]) -> str:
+    """What an evaluation claims that the service knows better; empty where it tells the truth."""
+    if evaluation["challenger"]["sha256"] != challenger.sha256 or evaluation["champion"]["sha256"] != run.champion_id:
+        return "The evaluation is of other weights than the run's. Train again."
+    if run.dataset is None or evaluation.get("dataset_digest") != run.dataset.digest:
+        return "The evaluation is of another dataset than the run's. Train again."
+    judged = {image["image_sha256"]: image["group"] for image in evaluation["images"]}
+    heldout = DatasetItem.objects.filter(dataset=run.dataset, split=DatasetItem.Split.HOLDOUT)
+    if judged != {sha256: str(group) for sha256, group in heldout.values_list("image_sha256", "group")}:
+        return "The evaluation is of other photos than those held out. Train again."
+    return ""
 
 
 def weights_use(*, weights: Weights, by: str, reason: str = "") -> Deployment:

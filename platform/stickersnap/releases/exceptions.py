@@ -63,6 +63,12 @@ class NotTrainable(ReleaseError):
     code = "not_trainable"
 
 
+class NoBase(ReleaseError):
+    """There are no weights of that network here to start from."""
+
+    code = "no_base"
+
+
 class NothingToRollBack(ReleaseError):
     """No earlier weights are left to go back to."""
 
@@ -85,3 +91,9 @@ class TrainingFailed(ReleaseError):
     """The training process failed."""
 
     code = "training_failed"
+
+
+class TrainingKilled(TrainingFailed):
+    """The training process was killed."""
+
+    code = "training_killed"

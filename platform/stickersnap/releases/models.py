@@ -34,7 +34,11 @@ class Weights(models.Model):
 
 
 class TrainingRun(models.Model):
-    """One pass of the loop: freeze, train, decide. At most one is active at a time."""
+    """One pass of the loop: freeze, train, decide. At most one is active at a time; see `leases` for who leads it."""
+
+    class Kind(models.TextChoices):
+        CHAMPION = "champion"
+        STUDENT = "student"
 
     class State(models.TextChoices):
         QUEUED = "queued"
@@ -49,6 +53,7 @@ class TrainingRun(models.Model):
     WORKING = (State.FREEZING, State.TRAINING, State.DECIDING)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=8, choices=Kind, default=Kind.CHAMPION, help_text="What it is to become.")
     state = models.CharField(max_length=8, choices=State, default=State.QUEUED)
     message = models.TextField(blank=True)
     network = models.CharField(max_length=40)
@@ -60,13 +65,20 @@ class TrainingRun(models.Model):
     champion = models.ForeignKey(
         Weights, on_delete=models.PROTECT, null=True, blank=True, related_name="challenges", help_text="To be beaten."
     )
+    base = models.ForeignKey(
+        Weights, on_delete=models.PROTECT, null=True, blank=True, related_name="heirs", help_text="Started from."
+    )
     mlflow_run_id = models.CharField(max_length=40, blank=True)
     pid = models.PositiveIntegerField(null=True, blank=True, help_text="Of the training process while it runs.")
     metrics = models.JSONField(default=list, help_text="One object per epoch, as the training process printed it.")
     requested_by = models.CharField(max_length=150)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
-    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    token = models.BigIntegerField(
+        null=True, blank=True, unique=True, editable=False, help_text="Fencing token: grows each time it is taken up."
+    )
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often it was taken up.")
+    lease_expires_at = models.DateTimeField(null=True, blank=True, help_text="Until when its holder counts as alive.")
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -99,6 +111,7 @@ class PromotionDecision(models.Model):
     evidence = models.JSONField(default=dict, help_text="Figures and the scores of every held-out picture.")
     run = models.OneToOneField(TrainingRun, on_delete=models.PROTECT, null=True, blank=True, related_name="decision")
     by = models.CharField(max_length=150, blank=True, default="", help_text="The operator whose choice it was.")
+    token = models.BigIntegerField(null=True, blank=True, help_text="Fencing token under which the run decided.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -160,6 +173,25 @@ class RetrainPolicy(models.Model):
     minutes = models.FloatField(
         default=20, validators=[MinValueValidator(0.1), MaxValueValidator(60 * 24)], help_text="Budget of one training."
     )
+    network = models.CharField(
+        max_length=40, blank=True, default="", help_text="Network to train. Empty: the champion's."
+    )
+    shadow_share = models.FloatField(
+        default=0,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="Share of live photos that a challenger answers silently before it serves. 0: none.",
+    )
+    shadow_hours = models.FloatField(
+        default=24, validators=[MinValueValidator(0), MaxValueValidator(24 * 30)], help_text="How long it does."
+    )
+    canary_share = models.FloatField(
+        default=0,
+        validators=[MinValueValidator(0), MaxValueValidator(0.5)],
+        help_text="Share of people whom a challenger serves before it serves all. 0: none.",
+    )
+    canary_hours = models.FloatField(
+        default=24, validators=[MinValueValidator(0), MaxValueValidator(24 * 30)], help_text="How long it does."
+    )
     heldout_minimum = models.PositiveIntegerField(
         default=4,
         validators=[MinValueValidator(2)],
@@ -175,6 +207,17 @@ class RetrainPolicy(models.Model):
                 name="retrain_policy_within_bounds",
             ),
             models.CheckConstraint(condition=Q(hour__isnull=True) | Q(hour__lte=23), name="retrain_policy_hour_0_23"),
+            models.CheckConstraint(
+                condition=Q(
+                    shadow_share__gte=0,
+                    shadow_share__lte=1,
+                    shadow_hours__gte=0,
+                    canary_share__gte=0,
+                    canary_share__lte=0.5,
+                    canary_hours__gte=0,
+                ),
+                name="retrain_policy_trials_within_bounds",
+            ),
         ]
 
     def __str__(self) -> str:

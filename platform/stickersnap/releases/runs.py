@@ -2,65 +2,88 @@
 
 import logging
 import os
-import threading
-import time
+import shutil
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import timedelta
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.db import Error as DatabaseAway
-from django.db import IntegrityError, connection, transaction
-from django.utils import timezone
+from django.db import IntegrityError, transaction
 
-from annotations.datasets import dataset_freeze
+from annotations.datasets import dataset_freeze, dataset_restore
 from annotations.exceptions import AnnotationError
+from segmentation import manifest
 from segmentation.weights import WeightsError
-from stickersnap.releases import registry, selectors, services, trainer
-from stickersnap.releases.exceptions import AlreadyRunning, NothingDeployed, NotTrainable, RunLost, TrainingStopped
-from stickersnap.releases.models import TrainingRun
-from stickersnap.releases.queue import defer
+from stickersnap.releases import leases, registry, selectors, services, trainer
+from stickersnap.releases.exceptions import (
+    AlreadyRunning,
+    NoBase,
+    NothingDeployed,
+    NotTrainable,
+    RunLost,
+    TrainingFailed,
+    TrainingKilled,
+    TrainingStopped,
+)
+from stickersnap.releases.leases import AGAIN, RETRAIN_TASK
+from stickersnap.releases.models import TrainingRun, Weights
 
+__all__ = ["RETRAIN_TASK", "base_of", "dataset_workspace", "run_execute", "run_start", "runs_sweep"]
 log = logging.getLogger(__name__)
 State = TrainingRun.State
 Report = Callable[[str], None]
 
-HEARTBEAT_SECONDS = 5
-DEAD_AFTER = timedelta(seconds=30)
-FAIL_TRIES = 12
-RETRAIN_TASK = "stickersnap.releases.tasks.retrain"
-AGAIN = "The champion keeps serving; start again with `manage.py retrain`."
+KILLED = "The process that led this run was killed."
+CHECKPOINT = "checkpoint.pt"
 
 
 def run_start(*, by: str, minutes: float | None = None, epochs: int | None = None, enqueue: bool = True) -> TrainingRun:
-    """Asks for a run. With `enqueue` the worker takes it up. Raises NothingDeployed, NotTrainable, AlreadyRunning."""
+    """Asks for a run of the policy's network. With `enqueue` the worker takes it up.
+
+    Raises NothingDeployed, NotTrainable, NoBase, AlreadyRunning.
+    """
     runs_sweep()
     policy = selectors.policy()
-    champion = selectors.deployment_current()
-    if champion is None:
-        raise NothingDeployed
-    if champion.weights.card.get("format") == "onnx":
-        raise NotTrainable
+    champion = champion_now()
+    base = base_of(policy.network, champion)
     try:
         with transaction.atomic():
             run = TrainingRun.objects.create(
-                network=champion.weights.network,
-                minutes=minutes or policy.minutes,
-                epochs=epochs,
-                requested_by=by,
+                network=base.network, base=base, minutes=minutes or policy.minutes, epochs=epochs, requested_by=by
             )
             if enqueue:
-                _enqueue(run)
+                leases.enqueue(run)
     except IntegrityError as error:
         raise AlreadyRunning from error
     return run
 
 
-def _enqueue(run: TrainingRun) -> None:
-    defer(RETRAIN_TASK, once=f"retrain {run.id}", run_id=str(run.id))
+def champion_now() -> Weights:
+    """The weights to be beaten. Raises NothingDeployed."""
+    champion = selectors.deployment_current()
+    if champion is None:
+        raise NothingDeployed
+    return champion.weights
+
+
+def base_of(network: str, champion: Weights) -> Weights:
+    """The weights that a run of this network starts from: the champion, or the newest ones of another network.
+
+    Raises NotTrainable, NoBase.
+    """
+    if network in ("", champion.network):
+        if champion.card.get("format") == "onnx":
+            raise NotTrainable
+        return champion
+    newest = Weights.objects.filter(network=network).exclude(card__format="onnx").order_by("-created_at").first()
+    if newest is None:
+        raise NoBase(
+            f"There are no weights of {network} here to start from. Bring some in with `manage.py weights pull` or "
+            "`import`, or let the policy name another network."
+        )
+    return newest
 
 
 def run_execute(
@@ -68,19 +91,31 @@ def run_execute(
 ) -> TrainingRun:
     """Takes a queued run through freeze, training and decision. One that is not queued is left alone.
 
-    Never raises for what goes wrong on the way: that is written on the run. `report` gets a line for each step.
+    Never raises for what goes wrong on the way: that is written on the run. What may pass by itself (a killed training,
+    a database that was away) hands the run back to be taken up again; so does `should_stop`. `report` gets a line for
+    each step.
     """
     run = _claim(run_id)
     if run is None:
         return TrainingRun.objects.get(id=run_id)
     try:
-        with _heartbeat(run) as lost:
-            _freeze(run, report)
-            _train(run, report, lambda: should_stop() or lost.is_set())
-            _decide(run, report)
+        with leases.heartbeat(run) as lost:
+            try:
+                _freeze(run, report)
+                _train(run, report, lambda: should_stop() or lost.is_set())
+                _decide(run, report)
+            except TrainingStopped as error:
+                if lost.is_set():
+                    raise RunLost from error
+                raise
     except RunLost as error:
         report(str(error))
-    except (AnnotationError, WeightsError, DatabaseAway, OSError) as error:
+    except TrainingStopped as error:
+        _hand_back(run, str(error), counted=False)
+    except (TrainingKilled, DatabaseAway) as error:
+        log.warning("Run %s was interrupted: %s", run.id, error)
+        _hand_back(run, str(error).strip(), counted=True)
+    except (AnnotationError, WeightsError, OSError) as error:
         log.warning("Run %s failed: %s", run.id, error)
         _fail(run, str(error))
     except Exception:
@@ -89,32 +124,47 @@ def run_execute(
     except BaseException:
         _fail(run, str(TrainingStopped()))
         raise
-    run.refresh_from_db()
+    run = leases.patiently(lambda: TrainingRun.objects.get(id=run_id))
+    if run.state not in TrainingRun.ACTIVE:
+        shutil.rmtree(services.run_folder(run) / "data", ignore_errors=True)  # photos stay where deleting finds them
     report(f"{run.state}: {run.message}")
     return run
 
 
 def _claim(run_id: uuid.UUID) -> TrainingRun | None:
-    champion = selectors.deployment_current()
-    now = timezone.now()
-    claimed = TrainingRun.objects.filter(id=run_id, state=State.QUEUED).update(
-        state=State.FREEZING, champion=champion.weights if champion else None, started_at=now, heartbeat_at=now
-    )
-    return TrainingRun.objects.select_related("champion").get(id=run_id) if claimed else None
+    asked = TrainingRun.objects.filter(id=run_id).values_list("network", flat=True).first()
+    try:
+        champion = champion_now()
+        base = base_of(str(asked), champion)
+    except (NothingDeployed, NotTrainable, NoBase):
+        champion = base = None  # taken up all the same, to say so
+    return leases.claim(run_id, champion=champion, base=base)
 
 
-def _advance(run: TrainingRun, **values: Any) -> None:
-    """Writes on a run that is still at work. Raises RunLost for one that was given up meanwhile."""
-    if not TrainingRun.objects.filter(id=run.id, state__in=TrainingRun.WORKING).update(**values):
-        raise RunLost
-    for name, value in values.items():
-        setattr(run, name, value)
+def _fail(run: TrainingRun, message: str) -> None:
+    _write(run, lambda: leases.end(run, State.FAILED, f"{message}\n{AGAIN}"))
+
+
+def _hand_back(run: TrainingRun, message: str, *, counted: bool) -> None:
+    _write(run, lambda: leases.hand_back(run, message, counted=counted))
+
+
+def _write(run: TrainingRun, word: Callable[[], bool]) -> None:
+    try:
+        leases.patiently(word)
+    except DatabaseAway:
+        log.warning("What became of run %s could not be written; the sweep will take it up.", run.id)
 
 
 def _freeze(run: TrainingRun, report: Report) -> None:
-    report("Freezing the approved corrections …")
-    dataset = dataset_freeze(workspace=dataset_workspace())
-    _advance(run, dataset=dataset)
+    """A run that was taken up before keeps the dataset it began with."""
+    if run.champion is None or run.base is None:
+        raise NothingDeployed
+    if run.dataset is None:
+        report("Freezing the approved corrections …")
+        leases.renew(run, dataset=dataset_freeze(workspace=dataset_workspace()))
+    dataset = run.dataset
+    assert dataset is not None
     report(f"Dataset version {dataset.number}: {dataset.items.count()} samples.")
 
 
@@ -123,55 +173,117 @@ def dataset_workspace() -> Path:
     return Path(settings.STATE) / "dvc"
 
 
+def _data(run: TrainingRun) -> Path:
+    """The folder of the run's dataset version: the workspace's where it holds that one, else one of the run's own."""
+    assert run.dataset is not None
+    workspace, own = dataset_workspace() / "data", services.run_folder(run) / "data"
+    for folder in (workspace, own):
+        if _digest(folder) == run.dataset.digest:
+            return folder
+    if own.exists():
+        shutil.rmtree(own)
+    dataset_restore(number=run.dataset.number, folder=own)
+    return own
+
+
+def _digest(folder: Path) -> str:
+    try:
+        return manifest.digest(folder)
+    except (OSError, manifest.ManifestError):
+        return ""
+
+
 def _train(run: TrainingRun, report: Report, should_stop: Callable[[], bool]) -> None:
     folder = services.run_folder(run)
     folder.mkdir(parents=True, exist_ok=True)
     tracking, secrets = registry.tracking_prepare()
     if not tracking:
         report("MLflow can't be had now: training goes on without it.")
-    _advance(run, state=State.TRAINING)
-    metrics: list[trainer.Event] = []
+    leases.renew(run, state=State.TRAINING)
     arguments = _arguments(run, folder, tracking)
-    for event in trainer.events(
-        arguments, log=folder / "training.log", should_stop=should_stop, environment={**os.environ, **secrets}
-    ):
+    _inherit(run, folder)
+    resumed, heard = (folder / CHECKPOINT).exists(), set[str]()
+    try:
+        _listen(run, arguments, report, should_stop, secrets, heard)
+    except TrainingKilled:
+        raise
+    except TrainingFailed as error:
+        if not resumed or "start" in heard:
+            raise
+        log.warning("Run %s can't go on from its checkpoint, it starts anew: %s", run.id, error)
+        report("It can't go on from its checkpoint: it starts anew.")
+        (folder / CHECKPOINT).unlink(missing_ok=True)
+        _listen(run, arguments, report, should_stop, secrets, heard)
+    leases.renew(run, pid=None)
+
+
+def _inherit(run: TrainingRun, folder: Path) -> None:
+    """A run goes on from where one that failed had got to, if it asks for the same of the same dataset."""
+    if (folder / CHECKPOINT).exists():
+        return
+    alike = {name: getattr(run, name) for name in ("kind", "network", "minutes", "epochs", "dataset", "base")}
+    failed = TrainingRun.objects.filter(champion=run.champion, created_at__lt=run.created_at, **alike).first()
+    if failed is None or failed.state != State.FAILED or failed.dataset is None:
+        return
+    checkpoint = services.run_folder(failed) / CHECKPOINT
+    if checkpoint.exists():
+        shutil.copyfile(checkpoint, folder / f"{CHECKPOINT}.copy")
+        (folder / f"{CHECKPOINT}.copy").replace(folder / CHECKPOINT)
+        leases.renew(run, metrics=failed.metrics)
+
+
+def _listen(
+    run: TrainingRun,
+    arguments: list[str],
+    report: Report,
+    should_stop: Callable[[], bool],
+    secrets: dict[str, str],
+    heard: set[str],
+) -> None:
+    environment = {**os.environ, **secrets}
+    log_file = services.run_folder(run) / "training.log"
+    for event in trainer.events(arguments, log=log_file, should_stop=should_stop, environment=environment):
+        heard.add(event["event"])
         report(_line(event))
-        _note(run, event, metrics)
-    _advance(run, pid=None)
+        _note(run, event)
 
 
 def _arguments(run: TrainingRun, folder: Path, tracking: str) -> list[str]:
     assert run.champion is not None
+    assert run.base is not None
     assert run.dataset is not None
-    values = {
-        "--data": dataset_workspace() / "data",
-        "--base": services.weights_folder(run.champion.sha256),
+    values: dict[str, Any] = {
+        "--data": _data(run),
+        "--base": services.weights_folder(run.base.sha256),
         "--out": folder,
         "--network": run.network,
         "--minutes": run.minutes,
         "--seed": 0,
         "--device": settings.DEVICE,
     }
+    if run.base_id != run.champion_id:
+        values["--champion"] = services.weights_folder(run.champion.sha256)
     if run.epochs is not None:
         values["--epochs"] = run.epochs
-    arguments = ["fine-tune", *(str(part) for pair in values.items() for part in pair)]
+    arguments = ["fine-tune", "--resume", *(str(part) for pair in values.items() for part in pair)]
     if tracking:
         arguments += ["--tracking-uri", tracking, "--experiment", registry.EXPERIMENT]
         arguments += ["--tag", f"run={run.id}", "--tag", f"dataset_version={run.dataset.number}"]
     return arguments
 
 
-def _note(run: TrainingRun, event: trainer.Event, metrics: list[trainer.Event]) -> None:
+def _note(run: TrainingRun, event: trainer.Event) -> None:
     kind = event["event"]
     if kind == "process":
-        _advance(run, pid=event["pid"], heartbeat_at=timezone.now())
+        leases.renew(run, pid=event["pid"])
     elif kind == "start":
-        _advance(run, mlflow_run_id=str(event.get("mlflow_run_id") or ""))
+        begun = [point for point in run.metrics if point["epoch"] <= (event.get("epoch") or 0)]
+        leases.renew(run, mlflow_run_id=str(event.get("mlflow_run_id") or ""), metrics=begun)
     elif kind == "epoch":
-        metrics.append({name: value for name, value in event.items() if name not in {"event", "message"}})
-        _advance(run, metrics=metrics, message=_line(event), heartbeat_at=timezone.now())
+        point = {name: value for name, value in event.items() if name not in {"event", "message"}}
+        leases.renew(run, metrics=[*run.metrics, point], message=_line(event))
     elif event.get("message"):
-        _advance(run, message=str(event["message"]))
+        leases.renew(run, message=str(event["message"]))
 
 
 def _line(event: trainer.Event) -> str:
@@ -186,65 +298,16 @@ def _line(event: trainer.Event) -> str:
 
 
 def _decide(run: TrainingRun, report: Report) -> None:
-    _advance(run, state=State.DECIDING, message="")
+    leases.renew(run, state=State.DECIDING, message="")
     with transaction.atomic():
         decision = services.promotion_decide(run=run, by=run.requested_by)
-        _advance(
-            run,
-            state=State.PROMOTED if decision.passed else State.REFUSED,
-            message=decision.reason,
-            finished_at=timezone.now(),
-        )
-
-
-def _fail(run: TrainingRun, message: str) -> None:
-    values = {"state": State.FAILED, "message": f"{message}\n{AGAIN}", "pid": None}
-    for _ in range(FAIL_TRIES):
-        try:
-            working = TrainingRun.objects.filter(id=run.id, state__in=TrainingRun.WORKING)
-            working.update(finished_at=timezone.now(), **values)
-        except DatabaseAway:
-            connection.close()
-            time.sleep(HEARTBEAT_SECONDS)
-        else:
-            return
-    log.warning("Run %s could not be marked as failed; the sweep will.", run.id)
+        if not leases.end(run, State.PROMOTED if decision.passed else State.REFUSED, decision.reason):
+            raise RunLost
 
 
 def runs_sweep() -> int:
-    """Marks runs whose worker is gone as failed, and hands queued ones that nobody took up to the worker again."""
-    now = timezone.now()
-    dead = TrainingRun.objects.filter(state__in=TrainingRun.WORKING, heartbeat_at__lt=now - DEAD_AFTER)
-    message = f"The process that led this run was killed. {AGAIN}"
-    swept = dead.update(state=State.FAILED, message=message, pid=None, finished_at=now)
-    for run in TrainingRun.objects.filter(state=State.QUEUED, created_at__lt=now - DEAD_AFTER):
-        _enqueue(run)
+    """Lets runs whose worker is gone be taken up again, and hands forgotten queued ones to the worker; how many."""
+    swept = sum(leases.hand_back(run, KILLED, expired=True) for run in leases.expired())
+    for run in leases.forgotten():
+        leases.enqueue(run)
     return swept
-
-
-@contextmanager
-def _heartbeat(run: TrainingRun) -> Iterator[threading.Event]:
-    """Says every few seconds that the run is alive. The event it yields is set when the run was given up elsewhere."""
-    done, lost = threading.Event(), threading.Event()
-
-    def beat() -> None:
-        while not done.wait(HEARTBEAT_SECONDS):
-            try:
-                alive = TrainingRun.objects.filter(id=run.id, state__in=TrainingRun.WORKING).update(
-                    heartbeat_at=timezone.now()
-                )
-            except DatabaseAway as error:
-                log.warning("No heartbeat of run %s: %s", run.id, error)
-                connection.close()
-                continue
-            if not alive and not done.is_set():
-                lost.set()
-        connection.close()
-
-    thread = threading.Thread(target=beat, daemon=True, name="run-heartbeat")
-    thread.start()
-    try:
-        yield lost
-    finally:
-        done.set()
-        thread.join()

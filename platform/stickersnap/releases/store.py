@@ -6,8 +6,10 @@ import tempfile
 from pathlib import Path
 
 from django.conf import settings
+from django.db import transaction
 
 from segmentation import weights as sets
+from stickersnap.releases import leases
 from stickersnap.releases.models import TrainingRun, Weights
 
 
@@ -25,15 +27,18 @@ def weights_register(*, folder: Path, run: TrainingRun | None = None) -> Weights
     """Copies a set of weights to STATE/weights/<sha256>, checked and whole or not at all, and records it.
 
     The same weights again are the same row; a damaged copy is healed, and forms that came since are taken over. Raises
-    segmentation.weights.WeightsError for files that are no weights.
+    segmentation.weights.WeightsError for files that are no weights, RunLost where `run` is another holder's by now.
     """
     found = sets.inspect(folder)
     if found.format == "safetensors":
         sets.load(folder)
     _copy_whole(found, weights_folder(found.sha256))
-    weights, _ = Weights.objects.get_or_create(
-        sha256=found.sha256, defaults={"network": found.network, "card": found.card, "run": run}
-    )
+    with transaction.atomic():
+        if run:
+            leases.held(run)
+        weights, _ = Weights.objects.get_or_create(
+            sha256=found.sha256, defaults={"network": found.network, "card": found.card, "run": run}
+        )
     if found.forms and weights.card.get("forms") != found.forms:
         weights.card = found.card
         weights.save(update_fields=["card"])

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from stickersnap.releases.exceptions import TrainingFailed, TrainingStopped
+from stickersnap.releases.exceptions import TrainingFailed, TrainingKilled, TrainingStopped
 
 LISTEN_SECONDS = 0.5
 STOP_SECONDS = 30
@@ -23,7 +23,7 @@ def events(
     """Runs `python -m training …` and yields each event it prints; its standard error goes to `log`.
 
     The process never outlives this one, nor this generator. Raises TrainingFailed with the end of the log when it
-    exits other than 0, TrainingStopped when `should_stop` said so.
+    exits other than 0, TrainingKilled when a signal ended it, TrainingStopped when `should_stop` said so.
     """
     command = [sys.executable, "-m", "stickersnap.releases.leash", sys.executable, "-m", "training", *arguments]
     with log.open("ab") as errors:
@@ -52,7 +52,7 @@ def events(
         _end(process)
         process.stdout.close()
     if status != 0:
-        raise TrainingFailed(_failure(status, last_error, log))
+        raise (TrainingKilled if status > 128 else TrainingFailed)(_failure(status, last_error, log))
 
 
 def _lines(stream: IO[bytes], should_stop: Callable[[], bool]) -> Iterator[bytes]:

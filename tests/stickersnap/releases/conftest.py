@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -52,9 +53,24 @@ def other_weights(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], P
 
 
 @pytest.fixture
-def finished_run(db: None, other_weights: Callable[[int], Path]) -> Callable[..., Any]:
+def next_token(db: None) -> Callable[[], int]:
+    """Fencing tokens as runs draw them."""
+    from django.db import connection
+
+    from stickersnap.releases.leases import SEQUENCE
+
+    def draw() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT nextval(%s)", [SEQUENCE])
+            return int(cursor.fetchone()[0])
+
+    return draw
+
+
+@pytest.fixture
+def finished_run(db: None, other_weights: Callable[[int], Path], next_token: Callable[[], int]) -> Callable[..., Any]:
     """A run that has trained: its dataset, weights and evaluation are there, the verdict is not."""
-    from annotations.models import DatasetItem, DatasetVersion
+    from annotations.models import DatasetItem, DatasetVersion, GroupSplit, PhotoSplit
     from segmentation import weights as sets
     from stickersnap.releases import selectors, services
     from stickersnap.releases.models import TrainingRun
@@ -62,6 +78,14 @@ def finished_run(db: None, other_weights: Callable[[int], Path]) -> Callable[...
     def make(seed: int = 1, gain: float = 0.1, heldout: int = 6) -> TrainingRun:
         dataset = DatasetVersion.objects.create(number=seed, digest=f"{seed:064x}", dvc_text="outs: []\n")
         images = [f"{seed * 1000 + i:064x}" for i in range(heldout)]
+        held = [{"group": uuid.UUID(int=i), "split": "holdout"} for i in range(heldout)]
+        GroupSplit.objects.bulk_create([GroupSplit(**unit) for unit in held], ignore_conflicts=True)
+        PhotoSplit.objects.bulk_create([PhotoSplit(photo=u["group"], **u) for u in held], ignore_conflicts=True)
+        photos = [f"{i:032x}" for i in range(heldout)]
+        groups = [GroupSplit(group=photo, split="holdout") for photo in photos]
+        GroupSplit.objects.bulk_create(groups, ignore_conflicts=True)
+        sides = [PhotoSplit(photo=photo, group=photo, split="holdout") for photo in photos]
+        PhotoSplit.objects.bulk_create(sides, ignore_conflicts=True)
         DatasetItem.objects.bulk_create(
             DatasetItem(
                 dataset=dataset,
@@ -84,18 +108,26 @@ def finished_run(db: None, other_weights: Callable[[int], Path]) -> Callable[...
             minutes=1,
             requested_by="olga",
             champion=champion.weights,
+            base=champion.weights,
             dataset=dataset,
+            token=next_token(),
+            attempts=1,
         )
         folder = services.run_folder(run)
         folder.mkdir(parents=True)
         shutil.copytree(other_weights(seed), folder / "weights")
         evaluation = {
-            "champion": {"sha256": champion.weights_id, "mean_iou": 0.6},
-            "challenger": {"sha256": sets.digest(folder / "weights" / sets.WEIGHTS), "mean_iou": 0.6 + gain},
+            "champion": {"sha256": champion.weights_id, "mean_iou": 0.6, "latency_ms": 20.0},
+            "challenger": {
+                "sha256": sets.digest(folder / "weights" / sets.WEIGHTS),
+                "mean_iou": 0.6 + gain,
+                "latency_ms": 20.0,
+            },
+            "dataset_digest": dataset.digest,
             "images": [
                 {
                     "image_sha256": image,
-                    "group": str(i),
+                    "group": str(uuid.UUID(int=i)),
                     "source": "corrections",
                     "champion_iou": 0.6 + i / 100,
                     "challenger_iou": 0.6 + i / 100 + gain,

@@ -121,15 +121,13 @@ def test_an_evaluation_on_other_photos_is_refused(starter, finished_run):
     assert serving() == starter.weights_id
 
 
-def test_a_champion_deployed_meanwhile_makes_the_challenge_stale(starter, finished_run):
+def test_a_champion_deployed_meanwhile_makes_the_challenge_stale(starter, finished_run, other_weights):
     slow = finished_run(seed=1)
-    slow.state = "refused"  # steps aside, as only one run is active at a time
-    slow.save()
-    fast = promote(finished_run(seed=2))
+    chosen = services.weights_use(weights=services.weights_register(folder=other_weights(2)), by="olga")
     decision = promote(slow)
     assert not decision.passed
     assert decision.reason.startswith("Stale")
-    assert serving() == fast.challenger_id
+    assert serving() == chosen.weights_id
 
 
 def test_an_unreadable_evaluation_says_so(starter, finished_run):

@@ -19,11 +19,14 @@ def challenger(champion):
 
 
 @pytest.fixture
-def decide(champion, challenger):
+def decide(champion, challenger, next_token):
     def decide(passed):
-        run = TrainingRun.objects.create(network="basnet-small", minutes=1, requested_by="olga", state="refused")
+        token = next_token()
+        run = TrainingRun.objects.create(
+            network="basnet-small", minutes=1, requested_by="olga", state="refused", token=token
+        )
         return PromotionDecision.objects.create(
-            kind="gate", champion=champion, challenger=challenger, passed=passed, reason="because", run=run
+            kind="gate", champion=champion, challenger=challenger, passed=passed, reason="because", run=run, token=token
         )
 
     return decide

@@ -9,16 +9,24 @@ from datetime import timedelta
 import psutil
 import psycopg
 import pytest
-from django.db import connection
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from annotations.exceptions import DatasetError
 from annotations.models import DatasetVersion
+from segmentation import manifest
 from segmentation import weights as sets
-from stickersnap.releases import registry, runs, selectors, services, trainer
-from stickersnap.releases.exceptions import AlreadyRunning, NothingDeployed, TrainingFailed, TrainingStopped
-from stickersnap.releases.models import RetrainPolicy, TrainingRun
+from stickersnap.releases import leases, registry, runs, selectors, services, trainer
+from stickersnap.releases.exceptions import (
+    AlreadyRunning,
+    NothingDeployed,
+    RunLost,
+    TrainingFailed,
+    TrainingKilled,
+    TrainingStopped,
+)
+from stickersnap.releases.models import PromotionDecision, RetrainPolicy, TrainingRun, Weights
 
 LEASH = [sys.executable, "-m", "stickersnap.releases.leash", sys.executable, "-c"]
 
@@ -34,7 +42,8 @@ def frozen(monkeypatch, state):
 
     def freeze(*, workspace):
         (workspace / "data").mkdir(parents=True, exist_ok=True)
-        return DatasetVersion.objects.get_or_create(number=1, digest="d" * 64, dvc_text="outs: []\n")[0]
+        digest = manifest.write(workspace / "data", [], number=1, created="now").digest
+        return DatasetVersion.objects.get_or_create(number=1, digest=digest, dvc_text="outs: []\n")[0]
 
     monkeypatch.setattr(runs, "dataset_freeze", freeze)
     monkeypatch.setattr(registry, "tracking_prepare", lambda: ("", {}))
@@ -82,20 +91,13 @@ def test_without_a_champion_there_is_nothing_to_fine_tune():
 
 
 def test_a_run_tells_its_curves_and_its_verdict(starter, frozen, trained, other_weights):
-    def leave(folder):
-        evaluation = {"champion": {"sha256": starter.weights_id}, "challenger": {"sha256": "b" * 64}, "images": []}
-        (folder / "evaluation.json").write_text(json.dumps(evaluation))
-        (folder / "weights").mkdir()
-        for name in (sets.WEIGHTS, sets.CARD):
-            (folder / "weights" / name).write_bytes((other_weights(1) / name).read_bytes())
-
     trained(
         {"event": "process", "pid": 1234},
         {"event": "start", "mlflow_run_id": "m1"},
         {"event": "epoch", "epoch": 1, "epochs": 2, "train_loss": 2.0, "val_iou": 0.5},
         {"event": "epoch", "epoch": 2, "epochs": 2, "train_loss": 1.0, "val_iou": 0.75},
         {"event": "done"},
-        effect=leave,
+        effect=judged(starter.weights_id, other_weights),
     )
     run, lines = execute(runs.run_start(by="olga", enqueue=False))
     assert run.state == "refused"
@@ -119,7 +121,6 @@ def test_a_run_is_taken_up_once(starter, frozen, trained):
     ("error", "said"),
     [
         (TrainingFailed("Out of memory."), "Out of memory."),
-        (TrainingStopped(), "Stopped before it was done."),
         (OSError(28, "No space left on device"), "No space left on device"),
         (ZeroDivisionError(), "nobody foresaw"),
     ],
@@ -157,7 +158,7 @@ def test_ctrl_c_is_said_and_passed_on(starter, frozen, trained):
 def test_the_real_training_process_says_what_it_can_not_use(starter, frozen):
     run, _ = execute(runs.run_start(by="olga", enqueue=False))
     assert run.state == "failed"
-    assert run.message.count("manifest.jsonl cannot be read") == 1
+    assert run.message.count("has no training pictures") == 1
 
 
 def test_a_run_given_up_elsewhere_is_not_written_on(starter, frozen, trained):
@@ -166,34 +167,161 @@ def test_a_run_given_up_elsewhere_is_not_written_on(starter, frozen, trained):
     def give_up(folder):
         TrainingRun.objects.filter(id=run.id).update(state="failed", message="Swept.")
 
-    trained({"event": "epoch", "epoch": 1, "epochs": 1, "train_loss": 1.0, "val_iou": 0.1}, effect=give_up)
+    trained(EPOCH, effect=give_up)
     ended, _ = execute(run)
     assert (ended.state, ended.message) == ("failed", "Swept.")
 
 
-def test_a_database_that_goes_away_for_a_moment_is_said(starter, frozen, trained):
+EPOCH = {"event": "epoch", "epoch": 1, "epochs": 1, "train_loss": 1.0, "val_iou": 0.1}
+
+
+def judged(champion, other_weights):
+    """What a training leaves behind: weights, and an evaluation on no picture at all."""
+
+    def leave(folder):
+        evaluation = {"champion": {"sha256": champion}, "challenger": {"sha256": "b" * 64}, "images": []}
+        (folder / "evaluation.json").write_text(json.dumps(evaluation))
+        (folder / "weights").mkdir(exist_ok=True)
+        for name in (sets.WEIGHTS, sets.CARD):
+            (folder / "weights" / name).write_bytes((other_weights(1) / name).read_bytes())
+
+    return leave
+
+
+def expire(run):
+    TrainingRun.objects.filter(id=run.id).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+
+
+def test_a_holder_that_was_taken_for_dead_writes_nothing_more(starter, frozen, trained, other_weights, monkeypatch):
+    """It wakes up after another took the run over, with weights in hand: neither they nor a decision get in."""
     run = runs.run_start(by="olga", enqueue=False)
+    leave, taken_over = judged(starter.weights_id, other_weights), {}
+
+    def sleep_too_long(folder):
+        leave(folder)
+        expire(run)
+        assert runs.runs_sweep() == 1
+        taken_over["by"] = leases.claim(run.id)
+
+    trained(EPOCH, effect=sleep_too_long)
+    monkeypatch.setattr(leases, "BEAT_SECONDS", 600)
+    stale = []
+    monkeypatch.setattr(runs, "_claim", lambda run_id, claim=runs._claim: stale.append(claim(run_id)) or stale[0])
+    ended, lines = execute(run)
+    newest = taken_over["by"]
+    assert (ended.state, ended.token, ended.attempts) == ("freezing", newest.token, 2)
+    assert newest.token > stale[0].token
+    assert any("given up from elsewhere" in line for line in lines)
+
+    TrainingRun.objects.filter(id=run.id).update(state="deciding")
+    with pytest.raises(RunLost):
+        services.promotion_decide(run=stale[0], by="olga")
+    assert not Weights.objects.filter(run=run).exists()
+    assert not PromotionDecision.objects.filter(run=run).exists()
+    newest.refresh_from_db()
+    assert services.promotion_decide(run=newest, by="olga").token == newest.token
+
+
+def test_raw_sql_with_a_stale_token_is_refused_too(starter, finished_run):
+    run = finished_run()
+    columns = "kind, passed, reason, evidence, champion_id, challenger_id, run_id, token, by, created_at"
+    for token in (None, run.token - 1, run.token + 1):
+        with pytest.raises(IntegrityError, match="stale"), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO releases_promotiondecision ({columns}) "
+                "VALUES ('gate', false, 'so', '{}', %s, %s, %s, %s, '', now())",
+                [starter.weights_id, starter.weights_id, run.id, token],
+            )
+    with pytest.raises(IntegrityError, match="only grows"):
+        TrainingRun.objects.filter(id=run.id).update(token=run.token - 1)
+
+
+def test_a_database_that_goes_away_for_a_moment_stops_nothing(starter, frozen, trained, other_weights):
+    run = runs.run_start(by="olga", enqueue=False)
+    leave = judged(starter.weights_id, other_weights)
 
     def cut(folder):
+        leave(folder)
         with psycopg.connect(**{**connection.get_connection_params(), "cursor_factory": None}) as other:
             other.execute("SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
 
-    trained({"event": "epoch", "epoch": 1, "epochs": 1, "train_loss": 1.0, "val_iou": 0.1}, effect=cut)
+    trained(EPOCH, effect=cut)
     ended, _ = execute(run)
-    assert ended.state == "failed"
-    assert "The champion keeps serving" in ended.message
+    assert ended.state == "refused"
 
 
-def test_the_sweep_fails_dead_runs_and_leaves_living_ones(starter):
-    now = timezone.now()
-    run = runs.run_start(by="olga")
-    TrainingRun.objects.filter(id=run.id).update(state="training", heartbeat_at=now)
-    assert runs.runs_sweep() == 0
-    TrainingRun.objects.filter(id=run.id).update(heartbeat_at=now - timedelta(minutes=5))
-    assert runs.runs_sweep() == 1
-    run.refresh_from_db()
+def test_the_sweep_lets_dead_runs_be_taken_up_again_three_times_and_leaves_living_ones(starter):
+    run = runs.run_start(by="olga", enqueue=False)
+    for attempt in (1, 2, 3):
+        assert leases.claim(run.id).attempts == attempt
+        assert runs.runs_sweep() == 0
+        expire(run)
+        assert runs.runs_sweep() == 1
+        run.refresh_from_db()
+        assert "was killed" in run.message
+        if attempt < 3:
+            assert run.state == "queued"
+            assert "from its checkpoint" in run.message
+            assert ProcrastinateJob.objects.filter(task_name=runs.RETRAIN_TASK, args={"run_id": str(run.id)}).exists()
     assert run.state == "failed"
-    assert "was killed" in run.message
+    assert "attempt 3 of 3" in run.message
+    assert "The champion keeps serving" in run.message
+
+
+@pytest.mark.parametrize(
+    ("error", "attempts"),
+    [(TrainingStopped(), 0), (TrainingKilled("It was killed."), 1), (OperationalError("Gone."), 1)],
+)
+def test_what_may_pass_hands_the_run_back_to_go_on_from_its_checkpoint(starter, frozen, trained, error, attempts):
+    trained(EPOCH, error=error)
+    run, _ = execute(runs.run_start(by="olga", enqueue=False))
+    assert (run.state, run.attempts, run.pid) == ("queued", attempts, None)
+    assert str(error) in run.message
+    assert ProcrastinateJob.objects.filter(task_name=runs.RETRAIN_TASK, args={"run_id": str(run.id)}).exists()
+    assert selectors.deployment_current() == starter
+
+
+def test_a_run_taken_up_again_resumes_on_the_same_dataset_and_keeps_its_curve(starter, frozen, trained, monkeypatch):
+    asked = []
+    trained(EPOCH, {**EPOCH, "epoch": 2}, error=TrainingStopped())
+    run, _ = execute(runs.run_start(by="olga", enqueue=False))
+    (services.run_folder(run) / "checkpoint.pt").write_bytes(b"epoch 1")
+    freeze, frozen_for = runs.dataset_freeze, []
+    monkeypatch.setattr(
+        runs, "dataset_freeze", lambda *, workspace: frozen_for.append(1) or freeze(workspace=workspace)
+    )
+
+    def play(arguments, *, log, should_stop, environment):
+        asked.append(arguments)
+        yield {"event": "start", "epoch": 1}
+        yield {**EPOCH, "epoch": 2, "val_iou": 0.7}
+        raise TrainingFailed("Enough.")
+
+    monkeypatch.setattr(trainer, "events", play)
+    run, _ = execute(run)
+    assert [(point["epoch"], point["val_iou"]) for point in run.metrics] == [(1, 0.1), (2, 0.7)]
+    assert "--resume" in asked[0]
+    assert (run.state, frozen_for) == ("failed", [])
+
+    again, _ = execute(runs.run_start(by="olga", enqueue=False))
+    assert (services.run_folder(again) / "checkpoint.pt").read_bytes() == b"epoch 1", "a later start goes on from there"
+
+
+def test_a_checkpoint_that_can_not_be_used_is_left_for_a_new_beginning(starter, frozen, trained, monkeypatch):
+    trained(error=TrainingStopped())
+    run, _ = execute(runs.run_start(by="olga", enqueue=False))
+    checkpoint = services.run_folder(run) / "checkpoint.pt"
+    checkpoint.write_bytes(b"torn")
+    there = []
+
+    def play(arguments, *, log, should_stop, environment):
+        there.append(checkpoint.exists())
+        raise TrainingFailed("No.")
+        yield
+
+    monkeypatch.setattr(trainer, "events", play)
+    run, _ = execute(run)
+    assert (there, run.state) == ([True, False], "failed")
 
 
 def test_the_sweep_hands_a_forgotten_run_to_the_worker_once(starter):
