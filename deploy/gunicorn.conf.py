@@ -19,7 +19,7 @@ def _whole(name: str, default: int, low: int, high: int) -> int:
 
 
 bind = os.environ.get("WEB_BIND", "").strip() or "127.0.0.1:8000"
-worker_class = "gthread"
+worker_class = "stickersnap.api.door.DoorWorker"
 workers = 1
 # Many more than photos are worked on at once: who finds no place is refused by a thread that is free.
 threads = _whole("WEB_THREADS", 32, 1, 256)

@@ -5,22 +5,29 @@
 (visits a second) or `crowd` (so many visitors, each coming back at once: only to find what the server can do), for
 `seconds` or for `visits`. Latency is counted from when a visit was due, so a server that stalls is charged for
 everyone it kept waiting (no coordinated omission).
+
+It shares its cores with the server: one thread, plain sockets (exchange.py), every request written once beforehand.
 """
 
-import asyncio
 import itertools
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-import aiohttp
+import exchange
+from exchange import Reply
 
 PATIENCE = 60.0  # seconds until a visitor gives up
 REFUSED = 503
+PHOTOS, STICKERS = "/api/v1/photos/", "/api/v1/stickers/"
+
+Visit = Generator[bytes, Reply, tuple[int, bool, str]]
+"""Yields requests, is sent their replies, and returns a status, whether all is right, and the Server-Timing."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +41,8 @@ class Answer:
     stages: dict[str, float]
 
 
-def multipart(field: str, photo: bytes, fields: dict[str, str]) -> tuple[bytes, dict[str, str]]:
-    """A form with one file, and the headers that go with it."""
+def multipart(field: str, photo: bytes, fields: dict[str, str]) -> tuple[bytes, str]:
+    """A form with one file, and its content type."""
     edge = "bench-7d1f0a"
     parts = [
         f'--{edge}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
@@ -43,35 +50,50 @@ def multipart(field: str, photo: bytes, fields: dict[str, str]) -> tuple[bytes, 
     ]
     head = f'--{edge}\r\nContent-Disposition: form-data; name="{field}"; filename="photo.jpg"\r\n'
     parts.append(f"{head}Content-Type: image/jpeg\r\n\r\n".encode() + photo + f"\r\n--{edge}--\r\n".encode())
-    return b"".join(parts), {"Content-Type": f"multipart/form-data; boundary={edge}"}
+    return b"".join(parts), f"multipart/form-data; boundary={edge}"
 
 
-async def call(session: aiohttp.ClientSession, plan: dict[str, Any], photo: bytes) -> tuple[int, bool, str]:
-    """One call, photo in, picture out: its status, whether it has the right format, and its Server-Timing."""
-    body, headers = multipart(plan["field"], photo, plan.get("fields", {}))
-    async with session.post(plan["url"] + plan["path"], data=body, headers=headers) as answer:
-        data = await answer.read()
-        return answer.status, plan["magic"].encode() in data[:16], answer.headers.get("Server-Timing", "")
+class Call:
+    """One call, photo in, picture out."""
+
+    def __init__(self, plan: dict[str, Any], host: str, photo: bytes) -> None:
+        body, kind = multipart(plan["field"], photo, plan.get("fields", {}))
+        self.request = exchange.request("POST", plan["path"], host, body, kind)
+        self.magic = plan["magic"].encode()
+
+    def visit(self) -> Visit:
+        reply = yield self.request
+        return reply.status, self.magic in reply.body[:16], reply.header("server-timing")
 
 
-async def page(session: aiohttp.ClientSession, plan: dict[str, Any], photo: bytes) -> tuple[int, bool, str]:
+class Page:
     """What StickerSnap's page does: upload the photo, which is kept, make its sticker, fetch the file."""
-    url = plan["url"]
-    body, headers = multipart("image", photo, {})
-    async with session.post(f"{url}/api/v1/photos/", data=body, headers=headers) as answer:
-        said, timing = await answer.json(), answer.headers.get("Server-Timing", "")
-        if answer.status != 201:
-            return answer.status, False, timing
-    async with session.post(f"{url}/api/v1/stickers/", json={"photo": said["id"], "target": "whatsapp"}) as answer:
-        said = await answer.json()
-        if answer.status != 201:
-            return answer.status, False, timing
-        timing = ", ".join(part for part in (timing, answer.headers.get("Server-Timing", "")) if part)
-    async with session.get(f"{url}{said['file_url']}") as answer:
-        return answer.status, b"WEBP" in (await answer.read())[:16], timing
+
+    cookie = ""  # one browser for the whole run
+
+    def __init__(self, plan: dict[str, Any], host: str, photo: bytes) -> None:
+        self.host = host
+        self.form = multipart("image", photo, {})
+
+    def visit(self) -> Visit:
+        reply = yield self._request("POST", PHOTOS, *self.form)
+        timing = reply.header("server-timing")
+        if reply.status != 201:
+            return reply.status, False, timing
+        Page.cookie = reply.header("set-cookie").partition(";")[0] or Page.cookie
+        wish = json.dumps({"photo": json.loads(reply.body)["id"], "target": "whatsapp"}).encode()
+        reply = yield self._request("POST", STICKERS, wish, "application/json")
+        timing = ", ".join(part for part in (timing, reply.header("server-timing")) if part)
+        if reply.status != 201:
+            return reply.status, False, timing
+        reply = yield self._request("GET", json.loads(reply.body)["file_url"])
+        return reply.status, b"WEBP" in reply.body[:16], timing
+
+    def _request(self, method: str, path: str, body: bytes = b"", kind: str = "") -> bytes:
+        return exchange.request(method, path, self.host, body, kind, self.cookie)
 
 
-ROADS = {"call": call, "page": page}
+ROADS = {"call": Call, "page": Page}
 
 
 def stages(header: str) -> dict[str, float]:
@@ -89,43 +111,63 @@ class Run:
 
     def __init__(self, plan: dict[str, Any]) -> None:
         self.plan = plan
-        self.road = ROADS[plan["road"]]
-        self.photos = itertools.cycle([Path(photo).read_bytes() for photo in plan["photos"]])
+        where = urlsplit(plan["url"])
+        assert where.hostname is not None
+        assert where.port is not None
+        host = f"{where.hostname}:{where.port}"
+        self.wire = exchange.Wire((where.hostname, where.port), PATIENCE)
+        self.roads = itertools.cycle([ROADS[plan["road"]](plan, host, Path(p).read_bytes()) for p in plan["photos"]])
         self.answers: list[Answer] = []
+        self.going = 0
 
-    async def go(self) -> list[Answer]:
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=3)
-        timeout = aiohttp.ClientTimeout(total=PATIENCE)
-        jar = aiohttp.CookieJar(unsafe=True)
-        async with aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=jar) as self.session:
-            self.start = time.perf_counter()
-            await (self._open() if "rate" in self.plan else self._closed())
+    def go(self) -> list[Answer]:
+        self.start = time.perf_counter()
+        if "rate" in self.plan:
+            self._open()
+        else:
+            self._closed()
+        self.wire.close()
         return self.answers
 
-    async def _open(self) -> None:
+    def _open(self) -> None:
         rate = self.plan["rate"]
         visits = self.plan.get("visits") or max(1, round(self.plan["seconds"] * rate))
-        going = []
         for number in range(visits):
             due = number / rate
-            await asyncio.sleep(max(0.0, due - self._now()))
-            going.append(asyncio.create_task(self._visit(due)))
-        await asyncio.gather(*going)
+            while (left := due - self._now()) > 0:
+                self.wire.turn(left)
+            self._begin(due)
+        while self.going:
+            self.wire.turn(1.0)
 
-    async def _closed(self) -> None:
-        left = itertools.count(self.plan.get("visits", sys.maxsize), -1)
+    def _closed(self) -> None:
+        left = self.plan.get("visits", sys.maxsize)
+        while True:
+            while self.going < self.plan["crowd"] and left and self._now() < self.plan.get("seconds", float("inf")):
+                left -= 1
+                self._begin(self._now())
+            if not self.going:
+                return
+            self.wire.turn(1.0)
 
-        async def visitor() -> None:
-            while next(left) > 0 and self._now() < self.plan.get("seconds", float("inf")):
-                await self._visit(self._now())
+    def _begin(self, due: float) -> None:
+        self.going += 1
+        visit = next(self.roads).visit()
+        self._send(due, visit, next(visit))
 
-        await asyncio.gather(*(visitor() for _ in range(self.plan["crowd"])))
+    def _send(self, due: float, visit: Visit, request: bytes) -> None:
+        self.wire.send(request, lambda reply: self._heard(due, visit, reply))
 
-    async def _visit(self, due: float) -> None:
+    def _heard(self, due: float, visit: Visit, reply: Reply | None) -> None:
+        """Goes on with a visit; no reply: the server broke off, or took longer than a visitor waits."""
         try:
-            status, right, timing = await self.road(self.session, self.plan, next(self.photos))
-        except (aiohttp.ClientError, TimeoutError, OSError):
+            if reply is not None:
+                self._send(due, visit, visit.send(reply))
+                return
             status, right, timing = 0, False, ""
+        except StopIteration as end:
+            status, right, timing = end.value
+        self.going -= 1
         self.answers.append(Answer(due, self._now(), status, right and status < 300, stages(timing)))
 
     def _now(self) -> float:
@@ -171,8 +213,9 @@ def summary(answers: Sequence[Answer], seconds: float) -> dict[str, Any]:
 
 def main() -> None:
     plan = json.load(sys.stdin)
+    run = Run(plan)
     began = time.process_time(), time.perf_counter()
-    answers = asyncio.run(Run(plan).go())
+    answers = run.go()
     wall = time.perf_counter() - began[1]
     busy = (time.process_time() - began[0]) / wall
     if "rate" in plan:

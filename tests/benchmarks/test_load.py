@@ -1,6 +1,5 @@
 """The load generator's arithmetic, and its patience with a slow server."""
 
-import asyncio
 import importlib.util
 import math
 import threading
@@ -86,7 +85,7 @@ def slow(tmp_path: Path):
 
 
 def test_those_who_were_kept_waiting_count_from_when_they_were_due(load, slow) -> None:
-    answers = asyncio.run(load.Run({**slow, "rate": 20, "visits": 5}).go())
+    answers = load.Run({**slow, "rate": 20, "visits": 5}).go()
     assert [round(answer.due, 2) for answer in sorted(answers, key=lambda a: a.due)] == [0, 0.05, 0.1, 0.15, 0.2]
     assert all(answer.right for answer in answers)
     # The fifth was due at 0.2 s and served from 0.8 s on: it waited for the other four as well.
@@ -94,10 +93,10 @@ def test_those_who_were_kept_waiting_count_from_when_they_were_due(load, slow) -
 
 
 def test_a_crowd_comes_as_often_as_it_may(load, slow) -> None:
-    answers = asyncio.run(load.Run({**slow, "crowd": 2, "visits": 4}).go())
+    answers = load.Run({**slow, "crowd": 2, "visits": 4}).go()
     assert len(answers) == 4
 
 
 def test_a_server_that_is_away_is_a_failure(load, slow) -> None:
-    answers = asyncio.run(load.Run({**slow, "url": "http://127.0.0.1:9", "rate": 50, "visits": 2}).go())
+    answers = load.Run({**slow, "url": "http://127.0.0.1:9", "rate": 50, "visits": 2}).go()
     assert [answer.status for answer in answers] == [0, 0]

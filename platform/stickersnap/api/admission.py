@@ -2,20 +2,59 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.urls import reverse
 
 from annotations import admission
 from annotations.exceptions import Busy
-from stickersnap.api.metrics import REFUSALS
+from stickersnap.api.metrics import ANSWERS, REFUSALS
 
 DOORS = ("maker", "photos")
 LINGER_SECONDS = 5.0
 CHUNK = 1 << 16
+
+
+def refusal(head: bytes) -> bytes | None:
+    """What to answer, as it goes over the wire, to a request that begins with `head`; None: let it in.
+
+    For a server that asks before it reads on: see stickersnap.api.door.
+    """
+    if not admission.photos.full():
+        return None
+    door = next((name for line, name in first_lines().items() if head.startswith(line)), None)
+    if door is None:
+        return None
+    REFUSALS.labels("door").inc()
+    ANSWERS.labels(door, "POST", "503").inc()
+    return refused()
+
+
+@functools.cache
+def first_lines() -> dict[bytes, str]:
+    """How requests begin that bring a photo, and the name of their address."""
+    return {f"POST {reverse(door)}{end}".encode(): door for door in DOORS for end in (" ", "?")}
+
+
+@functools.cache
+def refused() -> bytes:
+    busy = Busy()
+    body = json.dumps({"code": busy.code, "detail": str(busy)})
+    lines = [
+        f"HTTP/1.1 {busy.status} Service Unavailable",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        f"Retry-After: {busy.retry_after}",
+        "X-Content-Type-Options: nosniff",
+        "Connection: close",
+    ]
+    return "\r\n".join([*lines, "", body]).encode()
 
 
 class AdmissionMiddleware:
@@ -42,6 +81,7 @@ class Refusal(JsonResponse):
         busy = Busy()
         super().__init__({"code": busy.code, "detail": str(busy)}, status=busy.status)
         self["Retry-After"] = str(busy.retry_after)
+        self._has_been_logged = True  # Django's mark: refusals are counted; a line for each would be a load of its own
         self._request = request
 
     def close(self) -> None:
