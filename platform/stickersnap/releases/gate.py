@@ -1,42 +1,75 @@
 """The promotion gate: does the challenger beat the champion, and harm nobody? Data in, verdict out.
 
-The gain is the mean difference of IoU over held-out photos, challenger minus champion. It must stay above zero at
-the lower end of a one-sided 99 % paired bootstrap (Efron & Tibshirani, An Introduction to the Bootstrap, 1993, ch. 13),
-resampled by group, since near-duplicates are not independent. The mean boundary F must stay above minus its margin at
-that lower end. No slice (a source, a size, …) may be worse than its margin, tested together by Holm's procedure (1979).
-What a deployed model once got right must stay right.
+The gain is the mean difference of IoU over held-out photos, challenger minus champion. It must stay above zero at the
+lower end of a one-sided bootstrap-t interval, resampled by group, since near-duplicates are not independent (see
+`bootstrap`). The mean boundary F must stay above minus its margin at that lower end. No slice (a source, a size, …)
+and no imported benchmark may be worse than its margin, tested together by Holm's procedure. What a deployed model once
+got right must stay right. Network time and file size keep to a budget.
+
+A held-out group that has been looked at often proves less: the chance of error that a decision may take falls with
+the looks its groups have had (alpha spending; Foster & Stine 2008, J. R. Stat. Soc. B 70), and a group that had its
+share of looks retires: it can still refuse a challenger, but no longer promote one (docs/gate.md).
 """
 
+import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-VERSION = 2
+from stickersnap.releases.bootstrap import RESAMPLES, chance_of_no_harm, holm, lower_bound
+
+VERSION = 3
 """Counted up whenever the same evaluation could get another verdict; kept with every decision."""
-RESAMPLES = 10_000
-CHUNK = 1000
-CONFIDENCE = 0.99
+ERROR = 0.01
+"""Chance that a challenger without a gain is promoted, by groups that were never looked at before."""
 SLICE_ERROR = 0.05
 """Chance, over all slices together, that a challenger is refused for a slice that is no worse than its margin."""
 SCORES = ("champion_iou", "challenger_iou", "champion_boundary_f", "challenger_boundary_f")
+Image = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Rules:
     """What a challenger must keep to. Margins are in the metric's own unit, 0..1."""
 
-    heldout_minimum: int = 4
+    heldout_minimum: int = 20
     boundary_margin: float = 0.005
     picture_margin: float = 0.15
     slice_margin: float = 0.01
     slice_minimum: int = 5
+    benchmark_margin: float = 0.005
     right: float = 0.9
     right_margin: float = 0.05
+    latency_factor: float = 1.5
+    bytes_factor: float = 2.0
+    looks: int = 20
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the service itself knows, and the evaluation need not be believed in.
+
+    Attributes:
+        deployed: sha256 of the weights that serve now.
+        best_before: by image_sha256, the best IoU that any weights that ever served reached there.
+        looks: by held-out group, how many decisions have judged by it before.
+        benchmarks: digest by name of those that every challenger is to be judged on.
+        sizes: bytes of the champion's and of the challenger's file.
+        other_network: whether the run was asked for another network than the champion's: then it may be larger, slower.
+    """
+
+    deployed: str
+    best_before: Mapping[str, float] = field(default_factory=dict)
+    looks: Mapping[str, int] = field(default_factory=dict)
+    benchmarks: Mapping[str, str] = field(default_factory=dict)
+    sizes: tuple[int, int] | None = None
+    other_network: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,36 +83,59 @@ class Refusal(Exception):
     """Why this challenger stays where it is."""
 
 
-def decide(
-    evaluation: dict[str, Any], *, deployed: str, rules: Rules, best_before: Mapping[str, float] | None = None
-) -> Verdict:
-    """The verdict on an evaluation.json (see `python -m training fine-tune`).
+def code() -> str:
+    """sha256 of the gate's own source, so that a decision tells which code spoke, to the letter."""
+    here = Path(__file__)
+    return hashlib.sha256(here.read_bytes() + here.with_name("bootstrap.py").read_bytes()).hexdigest()
 
-    Args:
-        evaluation: champion and challenger with their sha256, and each held-out picture's scores in 0..1 and slices.
-        deployed: sha256 of the weights that serve now.
-        best_before: by image_sha256, the best IoU that any weights that ever served reached there.
-    """
+
+def decide(evaluation: dict[str, Any], facts: Facts, rules: Rules) -> Verdict:
+    """The verdict on an evaluation.json (see `training.evaluate.examine`), with all the evidence for it."""
     evidence: dict[str, Any] = {
         "gate": VERSION,
+        "code": code(),
         "rules": vars(rules),
         "resamples": RESAMPLES,
-        "confidence": CONFIDENCE,
     }
     try:
-        _refuse_wrong_pair(evaluation, deployed)
-        images = _images(evaluation)
-        evidence |= {"images": images, "heldout": len(images)}
-        _refuse_thin_evidence(images, rules)
-        evidence |= _figures(images, rules.seed)
-        evidence["slices"] = _slices(images, rules)
-        evidence["forgotten"] = _forgotten(images, best_before or {}, rules)
+        _refuse_wrong_pair(evaluation, facts.deployed)
+        images = _images(evaluation.get("images"), "held-out photo")
+        benchmarks = _benchmarks(evaluation, facts)
+        proving = [image for image in images if not retired(str(image["group"]), facts.looks, rules.looks)]
+        error = allowed_error(proving, facts.looks)
+        evidence |= {"images": images, "heldout": len(images), "benchmarks": benchmarks, "confidence": 1 - error}
+        evidence["retired"] = len(images) - len(proving)
+        _refuse_thin_evidence(proving, evidence["retired"], rules)
+        evidence |= _figures(proving, rules.seed, error)
+        evidence["worst"] = _worst(images)
+        evidence["slices"] = _slices(images, benchmarks, rules)
+        evidence["forgotten"] = _forgotten(images, facts.best_before, rules)
+        evidence["budget"] = _budget(evaluation, facts)
         _refuse_harm(evidence, rules)
+        _refuse_over_budget(evidence["budget"], rules)
     except Refusal as refusal:
         return Verdict(False, str(refusal), _storable({**_summaries(evaluation), **evidence}))
-    gain, low = 100 * evidence["gain"], 100 * evidence["gain_low"]
-    reason = f"Mean IoU on {len(images)} held-out photos: {gain:+.2f} points, at least {low:+.2f} with 99 % confidence."
+    reason = (
+        f"Mean IoU on {len(proving)} held-out photos: {100 * evidence['gain']:+.2f} points, at least "
+        f"{100 * evidence['gain_low']:+.2f} with {100 * (1 - error):.4g} % confidence."
+    )
     return Verdict(True, reason, _storable({**_summaries(evaluation), **evidence}))
+
+
+def retired(group: str, looks: Mapping[str, int], limit: int) -> bool:
+    """Whether a group has been looked at too often to prove a gain.
+
+    Each group's own limit lies from `limit` to twice that, by a stable hash, so that a holdout never retires whole.
+    """
+    spread = int(hashlib.sha256(f"retire {group}".encode()).hexdigest()[:8], 16) % max(1, limit)
+    return looks.get(group, 0) >= limit + spread
+
+
+def allowed_error(images: list[Image], looks: Mapping[str, int]) -> float:
+    """ERROR over one more than the mean looks that the photos' groups have had."""
+    groups = {str(image["group"]) for image in images}
+    mean = sum(looks.get(group, 0) for group in groups) / len(groups) if groups else 0.0
+    return ERROR / (1 + mean)
 
 
 def _refuse_wrong_pair(evaluation: dict[str, Any], deployed: str) -> None:
@@ -95,115 +151,139 @@ def _refuse_wrong_pair(evaluation: dict[str, Any], deployed: str) -> None:
         )
 
 
-def _images(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
-    images = evaluation.get("images")
+def _images(images: Any, what: str) -> list[Image]:
     if not isinstance(images, list) or not all(isinstance(image, dict) for image in images):
-        raise Refusal("The evaluation has no list of held-out photos. Train again.")
+        raise Refusal(f"The evaluation has no list of {what}s. Train again.")
     for image in images:
         for name in SCORES:
             score = image.get(name)
             if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
                 raise Refusal(
-                    f"{name} of photo {str(image.get('image_sha256'))[:12]} is {score}, not a number from 0 to 1."
+                    f"{name} of {what} {str(image.get('image_sha256'))[:12]} is {score}, not a number from 0 to 1."
                 )
-    if len({image.get("image_sha256") for image in images}) != len(images):
-        raise Refusal("A held-out photo is scored twice. Train again.")
+        if not isinstance(image.get("group"), str) or not isinstance(image.get("image_sha256"), str):
+            raise Refusal(f"The evaluation does not say which {what} is which. Train again.")
+    if len({image["image_sha256"] for image in images}) != len(images):
+        raise Refusal(f"A {what} is scored twice. Train again.")
     return images
 
 
-def _refuse_thin_evidence(images: list[dict[str, Any]], rules: Rules) -> None:
-    groups = len({image.get("group") for image in images})
+def _benchmarks(evaluation: dict[str, Any], facts: Facts) -> dict[str, Any]:
+    given = evaluation.get("benchmarks") or {}
+    if not isinstance(given, dict) or not all(isinstance(entry, dict) for entry in given.values()):
+        raise Refusal("What the evaluation says of benchmarks can't be read. Train again.")
+    for name, digest in facts.benchmarks.items():
+        if name not in given:
+            raise Refusal(f"The challenger was not judged on the benchmark {name}. Train again.")
+        if given[name].get("digest") != digest:
+            raise Refusal(f"The benchmark {name} is not the one that was imported. Import it again, then train again.")
+    return {
+        name: {
+            "digest": facts.benchmarks[name],
+            "images": _images(given[name].get("images"), f"picture of the benchmark {name}"),
+        }
+        for name in facts.benchmarks
+    }
+
+
+def _refuse_thin_evidence(images: list[Image], retired_count: int, rules: Rules) -> None:
+    groups = len({image["group"] for image in images})
     if groups < rules.heldout_minimum:
+        worn = f" {retired_count} more have judged too often to prove a gain." if retired_count else ""
         raise Refusal(
-            f"Too few held-out photos: {groups} (near-duplicates counted once), {rules.heldout_minimum} needed. "
+            f"Too few held-out photos: {groups} (near-duplicates counted once), {rules.heldout_minimum} needed.{worn} "
             "Approve more corrections; about one photo in five is held out."
         )
 
 
-def _figures(images: list[dict[str, Any]], seed: int) -> dict[str, Any]:
+def _figures(images: list[Image], seed: int, error: float) -> dict[str, Any]:
     gains, boundary_gains = _gains(images, "iou"), _gains(images, "boundary_f")
     groups = _groups(images)
-    worst = int(gains.argmin())
     return {
         "gain": float(gains.mean()),
-        "gain_low": lower_bound(gains, groups, seed),
+        "gain_low": lower_bound(gains, groups, seed, error),
         "boundary_gain": float(boundary_gains.mean()),
-        "boundary_gain_low": lower_bound(boundary_gains, groups, seed),
-        "worst": {"image_sha256": images[worst].get("image_sha256"), "gain": float(gains[worst])},
+        "boundary_gain_low": lower_bound(boundary_gains, groups, seed, error),
     }
 
 
-def _gains(images: list[dict[str, Any]], score: str) -> NDArray[np.float64]:
+def _gains(images: list[Image], score: str) -> NDArray[np.float64]:
     return np.array([image[f"challenger_{score}"] - image[f"champion_{score}"] for image in images], dtype=np.float64)
 
 
-def _groups(images: list[dict[str, Any]]) -> list[str]:
+def _groups(images: list[Image]) -> list[str]:
     return [str(image["group"]) for image in images]
 
 
-def lower_bound(gains: NDArray[np.float64], groups: list[str], seed: int) -> float:
-    """Lower end of the one-sided bootstrap interval of the mean gain; whole groups are drawn, with replacement."""
-    return float(np.quantile(resampled_means(gains, groups, seed), 1 - CONFIDENCE))
+def _worst(images: list[Image]) -> dict[str, Any]:
+    gains = _gains(images, "iou")
+    place = int(gains.argmin())
+    return {"image_sha256": images[place]["image_sha256"], "gain": float(gains[place])}
 
 
-def resampled_means(gains: NDArray[np.float64], groups: list[str], seed: int) -> NDArray[np.float64]:
-    """RESAMPLES bootstrap means of the gains; whole groups are drawn, with replacement."""
-    names, member = np.unique(groups, return_inverse=True)
-    sums, sizes = np.bincount(member, weights=gains), np.bincount(member)
-    rng = np.random.default_rng(seed)
-    means = np.empty(RESAMPLES)
-    for start in range(0, RESAMPLES, CHUNK):
-        drawn = rng.integers(0, len(names), size=(CHUNK, len(names)))
-        means[start : start + CHUNK] = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
-    return means
-
-
-def _slices(images: list[dict[str, Any]], rules: Rules) -> list[dict[str, Any]]:
-    """Each slice with enough groups: its mean gain, p of "no worse than the margin", and whether Holm rejects that."""
-    names = sorted({name for image in images for name in _slice_names(image)})
+def _slices(images: list[Image], benchmarks: dict[str, Any], rules: Rules) -> list[dict[str, Any]]:
+    """Each slice and benchmark with enough groups: its mean gain, p of "no worse than the margin", Holm's verdict."""
+    named = {name: [image for image in images if name in _slice_names(image)] for name in _all_names(images)}
+    families = [(name, members, "iou", rules.slice_margin) for name, members in sorted(named.items())]
+    for name, entry in benchmarks.items():
+        families.append((f"benchmark: {name}", entry["images"], "iou", rules.benchmark_margin))
+        families.append((f"benchmark edges: {name}", entry["images"], "boundary_f", rules.benchmark_margin))
     tested: list[dict[str, Any]] = []
-    for name in names:
-        members = [image for image in images if name in _slice_names(image)]
+    for name, members, score, margin in families:
         if len(set(_groups(members))) < rules.slice_minimum:
             continue
-        gains = _gains(members, "iou")
-        means = resampled_means(gains, _groups(members), rules.seed)
-        p = float((np.count_nonzero(means >= -rules.slice_margin) + 1) / (RESAMPLES + 1))
-        tested.append({"name": name, "photos": len(members), "gain": float(gains.mean()), "p": p})
+        gains = _gains(members, score)
+        p = chance_of_no_harm(gains, _groups(members), margin, rules.seed)
+        line = {"name": name, "photos": len(members), "score": score, "margin": margin}
+        tested.append({**line, "gain": float(gains.mean()), "p": p})
     worse = holm([line["p"] for line in tested], SLICE_ERROR)
     return [{**line, "worse": verdict} for line, verdict in zip(tested, worse, strict=True)]
 
 
-def _slice_names(image: dict[str, Any]) -> set[str]:
+def _all_names(images: list[Image]) -> set[str]:
+    return {name for image in images for name in _slice_names(image)}
+
+
+def _slice_names(image: Image) -> set[str]:
     named = image.get("slices")
     return {str(name) for name in named} if isinstance(named, list) else set()
 
 
-def holm(p_values: list[float], error: float) -> list[bool]:
-    """Which hypotheses are rejected at a family-wise `error` (Holm 1979, A simple sequentially rejective procedure)."""
-    rejected = [False] * len(p_values)
-    for place, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        if p_values[index] > error / (len(p_values) - place):
-            break
-        rejected[index] = True
-    return rejected
-
-
-def _forgotten(images: list[dict[str, Any]], best_before: Mapping[str, float], rules: Rules) -> list[dict[str, Any]]:
+def _forgotten(images: list[Image], best_before: Mapping[str, float], rules: Rules) -> list[dict[str, Any]]:
     """The photos that weights in service once got right and the challenger does not."""
     found = []
     for image in images:
-        before = max(best_before.get(str(image["image_sha256"]), 0.0), image["champion_iou"])
+        before = max(best_before.get(image["image_sha256"], 0.0), image["champion_iou"])
         if before >= rules.right and image["challenger_iou"] < rules.right - rules.right_margin:
             found.append({"image_sha256": image["image_sha256"], "before": before, "now": image["challenger_iou"]})
     return found
 
 
+def _budget(evaluation: dict[str, Any], facts: Facts) -> dict[str, Any]:
+    times = [evaluation[player].get("latency_ms") for player in ("champion", "challenger")]
+    for taken in times:
+        if isinstance(taken, bool) or not isinstance(taken, int | float) or not 0 < taken < math.inf:
+            raise Refusal(f"The evaluation does not say how fast both are: {taken} ms. Train again.")
+    return {"latency_ms": times, "bytes": list(facts.sizes or ()), "other_network": facts.other_network}
+
+
+def _refuse_over_budget(budget: dict[str, Any], rules: Rules) -> None:
+    if budget["other_network"]:
+        return
+    for values, factor, what in (
+        (budget["latency_ms"], rules.latency_factor, "slow: {:.1f} ms a picture, the champion takes {:.1f}"),
+        (budget["bytes"], rules.bytes_factor, "large: {:.0f} bytes, the champion has {:.0f}"),
+    ):
+        if values and values[1] > factor * values[0]:
+            raise Refusal(f"Too {what.format(values[1], values[0])}; {factor:g} times that is the limit.")
+
+
 def _refuse_harm(evidence: dict[str, Any], rules: Rules) -> None:
     if evidence["gain_low"] <= 0:
         raise Refusal(
-            f"No certain gain: mean IoU changes by {100 * evidence['gain']:+.2f} points, "
-            f"at worst {100 * evidence['gain_low']:+.2f} with 99 % confidence; that must be above zero."
+            f"No certain gain: mean IoU changes by {100 * evidence['gain']:+.2f} points, at worst "
+            f"{100 * evidence['gain_low']:+.2f} with {100 * evidence['confidence']:.4g} % confidence; "
+            "that must be above zero."
         )
     if evidence["boundary_gain_low"] < -rules.boundary_margin:
         raise Refusal(
@@ -212,7 +292,7 @@ def _refuse_harm(evidence: dict[str, Any], rules: Rules) -> None:
         )
     if evidence["worst"]["gain"] < -rules.picture_margin:
         raise Refusal(
-            f"Photo {str(evidence['worst']['image_sha256'])[:12]} "
+            f"Photo {evidence['worst']['image_sha256'][:12]} "
             f"loses {-100 * evidence['worst']['gain']:.1f} points of IoU, "
             f"{100 * rules.picture_margin:.0f} is the limit for a single photo."
         )
@@ -220,26 +300,27 @@ def _refuse_harm(evidence: dict[str, Any], rules: Rules) -> None:
         first = evidence["forgotten"][0]
         raise Refusal(
             f"Once cut rightly, no longer: {len(evidence['forgotten'])} of {evidence['heldout']} photos, the first "
-            f"{str(first['image_sha256'])[:12]}: IoU {first['before']:.3f} before, {first['now']:.3f} now."
+            f"{first['image_sha256'][:12]}: IoU {first['before']:.3f} before, {first['now']:.3f} now."
         )
     for line in evidence["slices"]:
         if line["worse"]:
             raise Refusal(
-                f"Worse for {line['name']}: mean IoU of its {line['photos']} photos changes by "
-                f"{100 * line['gain']:+.2f} points; {-100 * rules.slice_margin:+.2f} is the limit."
+                f"Worse for {line['name']}: mean {'IoU' if line['score'] == 'iou' else 'boundary F'} of its "
+                f"{line['photos']} photos changes by {100 * line['gain']:+.2f} points; "
+                f"{-100 * line['margin']:+.2f} is the limit."
             )
 
 
 def _summaries(evaluation: dict[str, Any]) -> dict[str, Any]:
-    kept = ("champion", "challenger", "dataset_digest", "mlflow_run_id", "seed", "images", "heldout")
-    return {name: evaluation[name] for name in kept if name in evaluation}
+    kept = ("champion", "challenger", "dataset_digest", "mlflow_run_id", "seed", "images", "heldout", "evidence")
+    return {("pictures" if name == "evidence" else name): evaluation[name] for name in kept if name in evaluation}
 
 
 def _storable(value: Any) -> Any:
     """The same, with NaN and infinities spelt out, which JSON does not know."""
     if isinstance(value, dict):
         return {str(key): _storable(inner) for key, inner in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_storable(inner) for inner in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
