@@ -29,7 +29,12 @@ def order(random: Generator, items: Sequence[Item], count: int) -> list[Item]:
 
 
 def shares(batch: int, replay: float, taught: float) -> tuple[int, int, int]:
-    """How many pictures of a batch are own, replayed and taught, at least one own; the arguments are shares, 0..1."""
+    """How many pictures of a batch are own, replayed and taught, at least one own; the arguments are shares, 0..1.
+
+    Where there are both of the others, each gets half its share.
+    """
+    if replay and taught:
+        replay, taught = replay / 2, taught / 2
     others = min(batch - 1, round(batch * (replay + taught)))
     replayed = round(others * replay / (replay + taught)) if others else 0
     return batch - others, replayed, others - replayed

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from training.errors import TrainingError
+from training.errors import TrainingError, reason
 
 
 class DamagedCheckpoint(TrainingError):
@@ -34,18 +34,8 @@ def save(path: Path, state: dict[str, Any]) -> None:
     except (OSError, RuntimeError) as error:  # torch makes a RuntimeError of a disk that is full
         aside.unlink(missing_ok=True)
         raise TrainingError(
-            f"The checkpoint cannot be written to {path.parent} ({plain(error)}): free space there, then --resume."
+            f"The checkpoint cannot be written to {path.parent} ({reason(error)}): free space there, then --resume."
         ) from error
-
-
-def plain(error: BaseException) -> str:
-    """The reason in a line: the operating system's own words where there are any."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
-        cause = cause.__cause__ or cause.__context__
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def load(path: Path) -> dict[str, Any]:

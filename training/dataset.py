@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,13 +111,25 @@ def read_picture(path: Path, longer_side: int | None = LONGER_SIDE) -> Picture:
         raise DataError(f"{path.name} cannot be read ({error}): repair or remove it.") from error
 
 
-def validation_split(pairs: Iterable[Pair], largest: int = 48) -> tuple[list[Pair], list[Pair]]:
+class Named(Protocol):
+    """What a split goes by."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+
+
+Item = TypeVar("Item", bound=Named)
+
+
+def validation_split(pairs: Iterable[Item], largest: int = 48) -> tuple[list[Item], list[Item]]:
     """Training and validation pairs: of each source the tenth with the smallest hashes, at most `largest`."""
-    by_source: dict[str, list[Pair]] = {}
+    by_source: dict[str, list[Item]] = {}
     for pair in pairs:
         by_source.setdefault(pair.source, []).append(pair)
-    training: list[Pair] = []
-    validation: list[Pair] = []
+    training: list[Item] = []
+    validation: list[Item] = []
     for _, members in sorted(by_source.items()):
         members.sort(key=lambda pair: hashlib.sha256(pair.name.encode()).hexdigest())
         held = min(largest, len(members) // 10)

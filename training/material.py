@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from training.config import FineTuneConfig
-from training.dataset import DataError
 from training.pairs import Cache, Example, manifest_index, plain_index, refuse_unreadable
 
 REPLAY_AT_MOST = 2000
@@ -68,9 +67,3 @@ def read(data: Path, replay: Path | None, config: FineTuneConfig) -> Material:
     old, guards = replayed(replay, config, cache) if replay else ([], [])
     heldout = [replace(entry, longer_side=None) for entry in index["holdout"]]
     return Material(training, validation, old, guards, index["unlabelled"], heldout=heldout, cache=cache)
-
-
-def refuse_nothing(material: Material) -> None:
-    """DataError where there is nothing to train on."""
-    if not material.own:
-        raise DataError("The dataset has no training pictures: approve more corrections and freeze it again.")

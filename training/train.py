@@ -11,8 +11,8 @@ and "val_iou" is measured on the training pictures themselves ("validation": "tr
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from segmentation.transforms import channels_last
 from training import checkpoint, determinism, interpolate, layerwise, parallel, saving, tracking
 from training import material as materials
 from training.config import AUTO, FineTuneConfig
+from training.dataset import DataError
 from training.errors import TrainingError
 from training.events import emit
 from training.interpolate import Score
@@ -32,29 +33,31 @@ from training.loop import Run, built, copied, mean_iou, train
 from training.material import Material
 from training.parallel import World
 from training.state import State
+from training.task import Task
 from training.teacher import taught_by
 
-
-@dataclass(frozen=True)
-class Task:
-    """What to fine-tune, on what, where to. Without a `network` it is the base's own."""
-
-    data: Path
-    base: Path
-    out: Path
-    network: str = ""
-    device: str = "auto"
-    replay: Path | None = None
-    resume: bool = False
-    tracking_uri: str | None = None
-    experiment: str = "stickersnap"
-    tags: Mapping[str, str] = field(default_factory=dict)
-    forms: bool = True
-    benchmarks: Sequence[Path] = ()
+Teach = Callable[[Material, TorchPredictor, FineTuneConfig], Material]
 
 
-def run(task: Task, config: FineTuneConfig) -> dict[str, Any]:
+def with_teacher(material: Material, champion: TorchPredictor, config: FineTuneConfig) -> Material:
+    """The base teaches on unlabelled pictures: as the settings say, or else where nothing is replayed.
+
+    DataError where there is nothing to train on.
+    """
+    if not material.own:
+        raise DataError("The dataset has no training pictures: approve more corrections and freeze it again.")
+    wanted = not material.replay if config.distil is None else config.distil
+    if not wanted or not config.distil_share:
+        return material
+    return replace(material, taught=taught_by(champion, material.unlabelled, material.cache))
+
+
+def run(
+    task: Task, config: FineTuneConfig, teach: Teach = with_teacher, told: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """The whole run; answers what evaluation.json holds (in the first process; nothing in the others).
+
+    `teach` adds teachers' masks to what was read; `told` is said on the card and in evaluation.json, too.
 
     Raises DataError or manifest.ManifestError for data that cannot be used, weights.WeightsError for the base,
     TrainingError when training cannot go on.
@@ -69,21 +72,12 @@ def run(task: Task, config: FineTuneConfig) -> dict[str, Any]:
     config = replace(config, size=config.size or int(base.card.get("size", 256)))
     champion = TorchPredictor(base, task.device)
     material = materials.read(task.data, task.replay, config)
-    materials.refuse_nothing(material)
-    material = with_teacher(material, champion, config)
-    facts = {"dataset_digest": manifest.digest(task.data), "base": base.sha256, "network": task.network}
+    material = teach(material, champion, config)
+    facts = {"dataset_digest": manifest.digest(task.data), "base": base.sha256, "network": task.network, **(told or {})}
     try:
         return fine_tune(task, config, champion, base, material, facts, world, device)
     finally:
         parallel.leave()
-
-
-def with_teacher(material: Material, champion: TorchPredictor, config: FineTuneConfig) -> Material:
-    """The base teaches on unlabelled pictures: as the settings say, or else where nothing is replayed."""
-    wanted = not material.replay if config.distil is None else config.distil
-    if not wanted or not config.distil_share:
-        return material
-    return replace(material, taught=taught_by(champion, material.unlabelled, material.cache))
 
 
 def fine_tune(
