@@ -1,8 +1,9 @@
 """How far each author's masks can be trusted, from the masks and their reviews alone. No database, no network.
 
-Six things are looked at; each gives a doubt of 0 to 1, and the score of an author is the product of what they leave:
+Seven things are looked at; each gives a doubt of 0 to 1, and the score of an author is the product of what they leave:
 reviews (a Beta prior around what reviewers say of everybody), masks that are wrong on their face (see `marks`), a lean
-shared by all masks of the author, distance from the predictions, other people's masks of the same picture, and drift.
+shared by all masks of the author, distance from the predictions, the share of outliers, other people's masks of the
+same picture, and drift.
 Everything is measured against the median of everybody's masks and the median deviation from it, so that a few
 malicious people cannot move the measure; and every doubt needs several masks, so that newcomers stay neutral.
 """
@@ -26,8 +27,11 @@ PRIOR_MASKS = 4.0
 HONEST_MARKS = 0.03  # share of honest masks that look wrong on their face
 ALIKE = 0.8  # soft IoU of two honest masks of one picture
 LEAST_FOR_DRIFT = 8
+OUTLYING = 3.0  # robust standard deviations
 STEPS = (1.0, 0.75, 0.5, 0.25)  # weights change in steps, so that a version frozen again is the same version
-NEUTRAL = 1.0
+DISTRUSTED = 0.25  # below this score nothing of theirs is learned from
+DOUBTED = 0.75  # below this one, nothing of theirs that looks wrong on its face
+LEAST_TO_DISTRUST = 4  # masks
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,16 @@ class Trust:
         """What a mask of theirs counts in training: 1, 0.75, 0.5 or 0.25."""
         return next((step for step in STEPS if self.score >= step - 0.125), STEPS[-1])
 
+    def refuses(self, correction: uuid.UUID) -> str:
+        """Why an approved mask of theirs must not be learned from, in words; empty where it may be."""
+        if self.corrections < LEAST_TO_DISTRUST:
+            return ""
+        if self.score < DISTRUSTED:
+            return f"Its author's trust is {self.score:.2f}. {' '.join(self.reasons)}"
+        if self.score < DOUBTED and correction in self.marks:
+            return f"It looks {self.marks[correction]}, and its author's trust is {self.score:.2f}."
+        return ""
+
     def doubt(self, name: str, amount: float, reason: str) -> None:
         amount = float(np.clip(amount, 0, 1))
         if amount >= 0.02:
@@ -93,6 +107,7 @@ def judge(evidence: Sequence[Evidence]) -> list[Trust]:
         by_author[entry.author].append(index)
     shared = everybodys_approval(ordered)
     leans, distances = robust(lean, 0.05), robust(1 - iou, 0.05)
+    outlying = (np.abs(leans) >= OUTLYING) | (distances >= OUTLYING)
     people = {}
     for author, places in by_author.items():
         person = people[author] = Trust(author, len(places), iou=round(float(np.mean(iou[places])), 3))
@@ -101,6 +116,7 @@ def judge(evidence: Sequence[Evidence]) -> list[Trust]:
         weigh_marks(person)
         weigh_lean(person, leans[places])
         weigh_distance(person, distances[places])
+        weigh_outliers(person, outlying[places], float(outlying.mean()))
         weigh_drift(person, leans[places], distances[places])
     weigh_others(people, ordered, masks)
     return sorted(people.values(), key=lambda person: (person.score, -person.corrections, person.author.int))
@@ -196,6 +212,16 @@ def weigh_lean(person: Trust, leans: NDArray[np.float32]) -> None:
 def weigh_distance(person: Trust, distances: NDArray[np.float32]) -> None:
     reason = f"Masks are further from the network's (mean overlap {person.iou:.0%}) than other people's fixes."
     person.doubt("distance", min(0.6, (shrunk(distances) - 1.5) / 4), reason)
+
+
+def weigh_outliers(person: Trust, outlying: NDArray[np.bool_], shared: float) -> None:
+    """Doubt where more masks than other people's are outliers, though most are not: of one kind of picture perhaps."""
+    hits = int(outlying.sum())
+    a, b = PRIOR_MASKS * shared + hits, PRIOR_MASKS * (1 - shared) + len(outlying) - hits
+    share = a / (a + b)
+    least = share - np.sqrt(share * (1 - share) / (a + b + 1))
+    reason = f"{hits} of {len(outlying)} masks are far from what other people's fixes are like ({shared:.0%} of those)."
+    person.doubt("outliers", min(0.8, (least - shared - 0.05) / 0.4), reason)
 
 
 def weigh_drift(person: Trust, leans: NDArray[np.float32], distances: NDArray[np.float32]) -> None:

@@ -17,9 +17,6 @@ from annotations.models import Correction, Quarantine, Review
 from segmentation import mask as masks
 
 SHARE_AT_MOST = 0.2  # of a version's whole weight that one person may have
-DISTRUSTED = 0.25  # below this score nothing of theirs is learned from
-DOUBTED = 0.75  # below this one, nothing of theirs that looks wrong on its face
-LEAST_TO_DISTRUST = 4  # corrections
 
 
 def trust_list() -> list[suspicion.Trust]:
@@ -66,14 +63,8 @@ def left_out(corrections: Sequence[Correction]) -> dict[uuid.UUID, str]:
         person = people.get(correction.author)
         if correction.author in quarantined:
             out[correction.id] = "Its author is in quarantine."
-        elif person is None or person.corrections < LEAST_TO_DISTRUST:
-            continue
-        elif person.score < DISTRUSTED:
-            out[correction.id] = f"Its author's trust is {person.score:.2f}. {' '.join(person.reasons)}"
-        elif person.score < DOUBTED and correction.id in person.marks:
-            out[correction.id] = (
-                f"It looks {person.marks[correction.id]}, and its author's trust is {person.score:.2f}."
-            )
+        elif person and (reason := person.refuses(correction.id)):
+            out[correction.id] = reason
     return out
 
 
