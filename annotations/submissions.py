@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,17 +57,19 @@ def mask_submitted(photo: Photo, prediction: Prediction, author: uuid.UUID, subm
     changes = submission.mask
     if isinstance(changes, bytes):
         return masks.decode_png(changes, (photo.width, photo.height))
-    alpha = _changed(_base(photo, prediction, author, submission, changes), changes)
+    with ThreadPoolExecutor(1) as beside:  # both are inflated at once
+        difference = beside.submit(masks.decode_png, changes.difference, empty=True)
+        base = _base(photo, prediction, author, submission, changes)
+        alpha = _changed(base, difference.result(), changes)
     if masks.is_empty(alpha):
         raise masks.MaskError("empty_mask", "The mask is empty: paint the subject, then send it.")
     return alpha
 
 
-def _changed(base: masks.Alpha, changes: Changes) -> masks.Alpha:
+def _changed(base: masks.Alpha, difference: masks.Alpha, changes: Changes) -> masks.Alpha:
     """The base with the changes, unless it has them already."""
     if _sha256(base) == changes.sha256:
         return base
-    difference = masks.decode_png(changes.difference, empty=True)
     height, width = difference.shape
     within = base[changes.top : changes.top + height, changes.left : changes.left + width]
     if within.shape != difference.shape:

@@ -90,8 +90,9 @@ def iou(a: Alpha, b: Alpha, threshold: int = HALF) -> float:
     if a.shape != b.shape:
         raise ValueError(f"Masks of {a.shape} and {b.shape} cannot be compared: bring them to one size.")
     inside_a, inside_b = a >= threshold, b >= threshold
-    union = int(np.count_nonzero(inside_a | inside_b))
-    return np.count_nonzero(inside_a & inside_b) / union if union else 1.0
+    both = int(np.count_nonzero(inside_a & inside_b))
+    union = int(np.count_nonzero(inside_a)) + int(np.count_nonzero(inside_b)) - both
+    return both / union if union else 1.0
 
 
 def crop_box(alpha: Alpha, margin: int = 0, threshold: int = VISIBLE) -> tuple[int, int, int, int]:
