@@ -1,49 +1,63 @@
 """Dataset versions: approved corrections, frozen into a folder that DVC keeps and training reads."""
 
+from __future__ import annotations
+
 import fcntl
+import hashlib
+import logging
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import Error as DatabaseAway
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from annotations import selectors
+from annotations import gathering, pictures
 from annotations.dvc import DvcError, Workspace
 from annotations.exceptions import DatasetError, NotFound
-from annotations.models import Correction, DatasetItem, DatasetVersion, Photo
+from annotations.gathering import Gathered
+from annotations.models import DatasetItem, DatasetVersion, LeftOut
 from segmentation import manifest
-from segmentation.manifest import ManifestError, Sample
+from segmentation.manifest import ManifestError
 
-SOURCE = "corrections"
-EXTENSIONS = {Photo.MediaType.JPEG: "jpg", Photo.MediaType.PNG: "png"}
+log = logging.getLogger(__name__)
+
+BATCH = 1000
 
 
 def dataset_freeze(*, workspace: Path) -> DatasetVersion:
     """Freezes every approved correction of a consented photo; the folder is then `workspace`/data.
 
-    The same samples are the same version again. Only pictures that are new are written and sent. The version exists
-    once the DVC remote has all of it, not before. Raises DatasetError: nothing was recorded; it can be started again.
+    The same samples are the same version again. Only pictures that are new are read, written and sent. A damaged
+    correction is left out, and the version says so. The version exists once the DVC remote has all of it, not before.
+    Raises DatasetError: nothing was recorded; it can be started again.
     """
     dvc = Workspace(workspace, settings.DVC_REMOTE)
     try:
-        dvc.ensure()
+        workspace.mkdir(parents=True, exist_ok=True)
         with _lock(workspace):
-            return _freeze(dvc)
+            dvc.ensure()
+            with pictures.all_or_checked(workspace, dvc.data):
+                return _freeze(dvc)
+    except DatabaseAway as error:
+        connection.close()
+        raise DatasetError(f"The dataset could not be frozen: the database is away ({error}). Start again.") from error
     except (OSError, DvcError, ManifestError) as error:
+        dvc.forget_state()
         raise DatasetError(f"The dataset could not be frozen: {error} Mend that and start again.") from error
 
 
 def dataset_restore(*, number: int, folder: Path) -> DatasetVersion:
     """Brings a version back, bit for bit, into `folder`, which must not exist. Raises NotFound, DatasetError."""
-    version = DatasetVersion.objects.filter(number=number).first()
-    if version is None:
-        raise NotFound(f"There is no dataset version {number}. `manage.py dataset list` shows those there are.")
+    version = version_get(number)
     if folder.exists():
         raise DatasetError(f"{folder} is there already. Name a folder that is not.")
+    _refuse_purged(version)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".restoring-") as aside:
@@ -57,90 +71,109 @@ def dataset_restore(*, number: int, folder: Path) -> DatasetVersion:
     return version
 
 
-def corrections_new() -> int:
-    """How many approved corrections no dataset version holds yet, as they are now."""
-    frozen = set(DatasetItem.objects.values_list("correction", "correction_version"))
-    return sum((c.id, c.version) not in frozen for c in _newest_per_picture())
-
-
-def _freeze(dvc: Workspace) -> DatasetVersion:
-    samples, items = [], []
-    for correction in _newest_per_picture():
-        sample = _sample(dvc.data, correction)
-        samples.append(sample)
-        items.append(_item(sample, correction))
-    if not samples:
-        raise DatasetError("There is nothing to learn from yet: approve corrections of consented photos first.")
-    number = (DatasetVersion.objects.aggregate(last=Max("number"))["last"] or 0) + 1
-    digest = manifest.write(dvc.data, samples, number=number, created=timezone.now().isoformat()).digest
-    if known := DatasetVersion.objects.filter(digest=digest).first():
-        _check(dvc.pull(known.dvc_text), known)
-        return known
-    _prune(dvc.data, samples)
-    text = dvc.add()
-    dvc.push()
-    return _record(number, digest, text, items)
-
-
-@transaction.atomic
-def _record(number: int, digest: str, dvc_text: str, items: list[DatasetItem]) -> DatasetVersion:
+def dataset_checkout(*, number: int, workspace: Path) -> Path:
+    """Makes `workspace`/data that version again, for a run that goes on. Raises NotFound, DatasetError."""
+    version = version_get(number)
+    _refuse_purged(version)
+    dvc = Workspace(workspace, settings.DVC_REMOTE)
     try:
-        version = DatasetVersion.objects.create(number=number, digest=digest, dvc_text=dvc_text)
-    except IntegrityError as error:
-        raise DatasetError("Another process froze a dataset at the same moment. Start again.") from error
-    for item in items:
-        item.dataset = version
-    DatasetItem.objects.bulk_create(items, batch_size=1000)
+        workspace.mkdir(parents=True, exist_ok=True)
+        with _lock(workspace):
+            dvc.ensure()
+            _check(dvc.pull(version.dvc_text), version)
+    except (OSError, DvcError, ManifestError) as error:
+        raise DatasetError(f"Dataset version {number} could not be restored: {error}") from error
+    return dvc.data
+
+
+def version_get(number: int) -> DatasetVersion:
+    """A version by its number. Raises NotFound."""
+    version = DatasetVersion.objects.filter(number=number).first()
+    if version is None:
+        raise NotFound(f"There is no dataset version {number}. `manage.py dataset list` shows those there are.")
     return version
 
 
-def _newest_per_picture() -> list[Correction]:
-    """Of each picture (by its bytes) the correction that was saved last."""
-    newest: dict[str, Correction] = {}
-    for correction in selectors.corrections_approved().order_by("updated_at", "id"):
-        newest[correction.photo.sha256] = correction
-    return list(newest.values())
+def corrections_new() -> int:
+    """How many approved corrections no version holds yet, as they are now, nor was made without, on purpose."""
+    rows = gathering.approved()
+    seen: set[tuple[uuid.UUID | None, int | None]] = set()
+    for start in range(0, len(rows), BATCH):
+        some = [row.correction for row in rows[start : start + BATCH]]
+        for model in (DatasetItem, LeftOut):
+            known = model.objects.filter(correction__in=some).order_by()
+            seen.update(known.values_list("correction", "correction_version").distinct())
+    return sum((row.correction, row.version) not in seen for row in rows)
 
 
-def _sample(folder: Path, correction: Correction) -> Sample:
-    photo = correction.photo
-    group, identity = str(photo.group), str(correction.id)
-    image = f"images/{photo.sha256}.{EXTENSIONS[Photo.MediaType(photo.media_type)]}"
-    mask = f"masks/{correction.mask_sha256}.png"
-    if (folder / image).exists() and (folder / mask).exists():
-        split = manifest.split_of(group)
-        return Sample(image, mask, photo.sha256, correction.mask_sha256, split, group, SOURCE, identity)
-    sample = manifest.add(
-        folder, bytes(photo.image), bytes(correction.mask), group=group, source=SOURCE, correction=identity
-    )
-    if (sample.image_sha256, sample.mask_sha256) != (photo.sha256, correction.mask_sha256):
+def _freeze(dvc: Workspace) -> DatasetVersion:
+    gathered = gathering.gather()
+    damaged = pictures.write_new(dvc.data, gathered.entries)
+    gathered.leave_out(damaged)
+    if not any(entry.correction for entry in gathered.entries):
+        raise DatasetError(" ".join([NOTHING, *(out.reason for out in gathered.left_out[:5])]))
+    samples = [entry.sample for entry in gathered.entries]
+    digest = hashlib.sha256(manifest.compose(samples)).hexdigest()
+    known = DatasetVersion.objects.filter(digest=digest).first()
+    if known and not known.items.exclude(purged_at=None).exists():
+        return _again(dvc, known, gathered)
+    number = known.number if known else (DatasetVersion.objects.aggregate(last=Max("number"))["last"] or 0) + 1
+    manifest.write(dvc.data, samples, number=number, created=timezone.now().isoformat())
+    pictures.prune(dvc.data, gathered.entries)
+    text = dvc.add_and_push()
+    return _record(known or DatasetVersion(number=number, digest=digest), text, gathered)
+
+
+NOTHING = "There is nothing to learn from yet: approve corrections of consented photos first."
+
+
+def _again(dvc: Workspace, known: DatasetVersion, gathered: Gathered) -> DatasetVersion:
+    """The version that holds just these samples; what was left out this time is told of it."""
+    if manifest.digest(dvc.pull(known.dvc_text)) != known.digest:
+        raise ManifestError(f"What DVC brought back is not dataset version {known.number}.")
+    with transaction.atomic():
+        _tell_left_out(known, gathered)
+    return known
+
+
+@transaction.atomic
+def _record(version: DatasetVersion, dvc_text: str, gathered: Gathered) -> DatasetVersion:
+    """Records a new version, or, for one whose pictures had been purged and are allowed again, that it is whole."""
+    version.dvc_text = dvc_text
+    try:
+        if version.created_at is not None:
+            version.save(update_fields=["dvc_text"])
+            version.items.update(purged_at=None)
+        else:
+            version.save(force_insert=True)
+            gathered.splits.record()
+            for start in range(0, len(gathered.entries), BATCH):
+                items = [entry.item() for entry in gathered.entries[start : start + BATCH]]
+                for item in items:
+                    item.dataset = version
+                DatasetItem.objects.bulk_create(items)
+        _tell_left_out(version, gathered)
+    except IntegrityError as error:
+        raise DatasetError("Another process froze a dataset at the same moment. Start again.") from error
+    return version
+
+
+def _tell_left_out(version: DatasetVersion, gathered: Gathered) -> None:
+    LeftOut.objects.filter(dataset=version).delete()
+    for out in gathered.left_out:
+        out.dataset = version
+        log.warning("Dataset version %s is without correction %s: %s", version.number, out.correction, out.reason)
+    LeftOut.objects.bulk_create(gathered.left_out, batch_size=BATCH)
+
+
+def _refuse_purged(version: DatasetVersion) -> None:
+    gone = version.items.exclude(purged_at=None)
+    if first := gone.order_by("purged_at").first():
         raise DatasetError(
-            f"Correction {correction.id} or its photo is damaged in the database: its bytes are not those that were "
-            "saved. Restore the row from a backup, or reject the correction."
+            f"Dataset version {version.number} can't come back: {gone.count()} of its samples were purged for good, "
+            f"the first on {first.purged_at:%Y-%m-%d}, as `manage.py dataset forget` was asked to. Its list of samples "
+            f"is still there: `manage.py dataset show {version.number}`."
         )
-    return sample
-
-
-def _item(sample: Sample, correction: Correction) -> DatasetItem:
-    return DatasetItem(
-        photo=correction.photo_id,
-        correction=correction.id,
-        correction_version=correction.version,
-        image_sha256=sample.image_sha256,
-        mask_sha256=sample.mask_sha256,
-        group=correction.photo.group,
-        split=sample.split,
-        source=sample.source,
-    )
-
-
-def _prune(folder: Path, samples: list[Sample]) -> None:
-    """Removes what an earlier version had and this one has not."""
-    kept = {sample.image for sample in samples} | {sample.mask for sample in samples}
-    for kind in ("images", "masks"):
-        for path in (folder / kind).iterdir():
-            if f"{kind}/{path.name}" not in kept:
-                path.unlink()
 
 
 def _check(folder: Path, version: DatasetVersion) -> None:

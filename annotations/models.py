@@ -192,6 +192,80 @@ class Quarantine(models.Model):
         return f"{self.author}: {self.reason}"
 
 
+class OwnerAlias(models.Model):
+    """That two owners are one person: a browser session whose photos were learned from, and who then logged in."""
+
+    old = models.UUIDField()
+    new = models.UUIDField(db_index=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "owner aliases"
+        constraints = [models.UniqueConstraint(fields=["old", "new"], name="owner_alias_once")]
+
+    def __str__(self) -> str:
+        return f"{self.old} is {self.new}"
+
+
+class Side(models.TextChoices):
+    """Which side of the split something is on. Decided once, for good: see `splits`."""
+
+    TRAIN = "train", "train"
+    HOLDOUT = "holdout", "held out"
+
+
+class OwnerSplit(models.Model):
+    """A side that photos of this owner may be on: one if `whole`, else both, each photo where its group is."""
+
+    owner = models.UUIDField()
+    split = models.CharField(max_length=8, choices=Side)
+    whole = models.BooleanField()
+    decided_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "split"], name="owner_split_once"),
+            models.UniqueConstraint(fields=["owner"], condition=Q(whole=True), name="owner_split_whole_is_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.owner}: {self.split}"
+
+
+class GroupSplit(models.Model):
+    """The side of a group of near-duplicates."""
+
+    group = models.UUIDField(primary_key=True)
+    split = models.CharField(max_length=8, choices=Side)
+    decided_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["group", "split"], name="group_split_once")]
+
+    def __str__(self) -> str:
+        return f"{self.group}: {self.split}"
+
+
+class PhotoSplit(models.Model):
+    """The side of a photo that was in a version. It outlives the photo: what resembles it later must be on its side.
+
+    PostgreSQL holds it to the sides of its owner and its group, and never changes it: see `migrations/0005_splits.py`.
+    """
+
+    photo = models.UUIDField(primary_key=True)
+    split = models.CharField(max_length=8, choices=Side)
+    owner = models.UUIDField(db_index=True, null=True, help_text="When it was decided; unknown for the oldest.")
+    group = models.UUIDField(db_index=True)
+    phash = models.BigIntegerField(null=True, help_text="64-bit perceptual hash, signed.")
+    decided_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["photo", "split"], name="photo_split_once")]
+
+    def __str__(self) -> str:
+        return f"{self.photo}: {self.split}"
+
+
 class DatasetVersion(models.Model):
     """A frozen set of approved corrections. The folder itself is kept by DVC; this row keeps its `.dvc` text."""
 
@@ -208,30 +282,75 @@ class DatasetVersion(models.Model):
 
 
 class DatasetItem(models.Model):
-    """One sample of a version. It outlives the photo, so that what saw a deleted photo can still be told."""
+    """One sample of a version. It outlives the photo, so that what saw a deleted photo can still be told.
+
+    PostgreSQL holds `side` to that of the photo: no version has on one side what another has on the other.
+    """
 
     class Split(models.TextChoices):
-        TRAIN = "train"
-        HOLDOUT = "holdout"
+        TRAIN = "train", "train"
+        HOLDOUT = "holdout", "held out"
+        UNLABELLED = "unlabelled", "unlabelled"
 
     dataset = models.ForeignKey(DatasetVersion, on_delete=models.CASCADE, related_name="items")
     photo = models.UUIDField(db_index=True)
-    correction = models.UUIDField(db_index=True)
-    correction_version = models.PositiveIntegerField()
+    correction = models.UUIDField(db_index=True, null=True, blank=True)
+    correction_version = models.PositiveIntegerField(null=True, blank=True)
     image_sha256 = models.CharField(max_length=64)
-    mask_sha256 = models.CharField(max_length=64)
+    mask_sha256 = models.CharField(max_length=64, blank=True, help_text="Empty: a photo that nobody corrected.")
     group = models.UUIDField()
-    split = models.CharField(max_length=8, choices=Split)
+    split = models.CharField(max_length=10, choices=Split)
+    side = models.GeneratedField(
+        expression=models.Case(
+            models.When(split="holdout", then=models.Value("holdout")), default=models.Value("train")
+        ),
+        output_field=models.CharField(max_length=8),
+        db_persist=True,
+    )
     source = models.CharField(max_length=40)
+    weight = models.FloatField(default=1, help_text="How much its author was trusted, above 0, 1 for most.")
+    purged_at = models.DateTimeField(null=True, blank=True, help_text="When its bytes were removed for good.")
 
     class Meta:
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(fields=["dataset", "correction"], name="dataset_item_once_per_correction"),
+            models.CheckConstraint(
+                condition=Q(
+                    split="unlabelled", correction__isnull=True, correction_version__isnull=True, mask_sha256=""
+                )
+                | (~Q(split="unlabelled") & Q(correction__isnull=False, correction_version__isnull=False)),
+                name="dataset_item_has_a_correction_or_no_mask",
+            ),
+            models.CheckConstraint(condition=Q(weight__gt=0), name="dataset_item_has_weight"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.correction} in dataset {self.dataset_id}"
+        return f"{self.correction or self.photo} in dataset {self.dataset_id}"
+
+
+class LeftOut(models.Model):
+    """An approved correction that a version does not hold, and why."""
+
+    class Why(models.TextChoices):
+        BOTH_SIDES = "both sides", "both sides"
+        DAMAGED = "damaged", "damaged"
+        DISTRUSTED = "distrusted", "distrusted"
+
+    dataset = models.ForeignKey(DatasetVersion, on_delete=models.CASCADE, related_name="left_out")
+    photo = models.UUIDField()
+    correction = models.UUIDField(db_index=True)
+    correction_version = models.PositiveIntegerField()
+    why = models.CharField(max_length=10, choices=Why)
+    reason = models.TextField()
+
+    class Meta:
+        ordering = ["id"]
+        verbose_name_plural = "left out"
+        constraints = [models.UniqueConstraint(fields=["dataset", "correction"], name="left_out_once")]
+
+    def __str__(self) -> str:
+        return f"{self.correction} left out of dataset {self.dataset_id}: {self.why}"
 
 
 APPROVED = Q(reviews__verdict=Review.Verdict.APPROVE, reviews__version=F("version"))

@@ -26,6 +26,8 @@ from annotations.models import (
     Correction,
     DatasetItem,
     DeletedPhoto,
+    OwnerAlias,
+    OwnerSplit,
     Photo,
     Prediction,
     Quarantine,
@@ -253,7 +255,12 @@ def consent_apply(*, owner: uuid.UUID, consented_at: datetime | None) -> int:
 
 @transaction.atomic
 def owner_replace(*, old: uuid.UUID, new: uuid.UUID) -> None:
-    """Hands what a browser session made to the person who just logged in."""
+    """Hands what a browser session made to the person who just logged in.
+
+    That they are one is remembered where photos of the session's were learned from (see `splits`).
+    """
+    if OwnerSplit.objects.filter(owner=old).exists() or OwnerAlias.objects.filter(new=old).exists():
+        OwnerAlias.objects.get_or_create(old=old, new=new)
     Photo.objects.filter(owner=old).update(owner=new)
     Correction.objects.filter(author=old).update(author=new)
     DeletedPhoto.objects.filter(owner=old).update(owner=new)

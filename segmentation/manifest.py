@@ -59,8 +59,12 @@ class Version:
 
 def split_of(group: str) -> Split:
     """Training or held out, by the group's name alone: it never changes as the data grows. 20 % are held out."""
-    share = int.from_bytes(hashlib.sha256(group.encode()).digest()[:8], "big") / 2**64
-    return "holdout" if share < HOLDOUT_SHARE else "train"
+    return "holdout" if share_of(group) < HOLDOUT_SHARE else "train"
+
+
+def share_of(name: str) -> float:
+    """A number in 0..1 that is the name's alone, evenly spread over names."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
 
 
 def add(
@@ -101,11 +105,17 @@ def write(folder: Path, samples: Iterable[Sample], *, number: int, created: str)
 
     The same samples in any order give the same manifest and digest.
     """
-    lines = sorted(json.dumps(as_dict(sample), sort_keys=True, ensure_ascii=False) for sample in samples)
-    write_bytes(folder / MANIFEST, "".join(f"{line}\n" for line in lines).encode())
-    version = Version(number, digest(folder), created, len(lines))
+    lines = compose(samples)
+    write_bytes(folder / MANIFEST, lines)
+    version = Version(number, hashlib.sha256(lines).hexdigest(), created, lines.count(b"\n"))
     write_bytes(folder / VERSION, (json.dumps(asdict(version), indent=1) + "\n").encode())
     return version
+
+
+def compose(samples: Iterable[Sample]) -> bytes:
+    """The bytes of manifest.jsonl; their sha256 is the dataset's digest."""
+    lines = sorted(json.dumps(as_dict(sample), sort_keys=True, ensure_ascii=False) for sample in samples)
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def digest(folder: Path) -> str:
@@ -204,14 +214,15 @@ def extension(image: bytes) -> str:
     raise ManifestError("A dataset's pictures are JPEG, PNG or WebP: convert this one first.")
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Writes aside, syncs, renames."""
+def write_bytes(path: Path, data: bytes, *, sync: bool = True) -> None:
+    """Writes aside, syncs, renames. Who writes many files may sync once, after the last one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f"{path.name}.{os.getpid()}.writing")
     with aside.open("wb") as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        if sync:
+            file.flush()
+            os.fsync(file.fileno())
     aside.replace(path)
 
 

@@ -15,6 +15,7 @@ STATE = Path(env.text("STICKERSNAP_STATE", str(BASE_DIR / "var"))).resolve()
 DEBUG = env.flag("STICKERSNAP_DEBUG")
 HTTPS = env.flag("STICKERSNAP_HTTPS")
 SECRET_KEY = secret_key(env.text("DJANGO_SECRET_KEY"), STATE)
+SECRET_KEY_FALLBACKS = env.words("DJANGO_SECRET_KEY_FALLBACKS", [])
 ALLOWED_HOSTS = env.words("STICKERSNAP_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 
 DATABASE_URL = env.text("DATABASE_URL") or postgres.url(STATE) or "postgresql:///stickersnap"
@@ -162,8 +163,14 @@ STICKERS_AT_WORK = max(4, 2 * CORES)
 UPLOADS_PER_MINUTE = env.integer("STICKERSNAP_UPLOADS_PER_MINUTE", 120, 1, 1_000_000)
 RETENTION_HOURS = env.integer("STICKERSNAP_RETENTION_HOURS", 24 * 7, 1, 24 * 3650)
 DVC_REMOTE = env.text("DVC_REMOTE", str(STATE / "dvc-remote"))
+# A version has at most so many photos without a mask; a photo's whole owner is on one side of the split only where
+# there are so many people.
+UNLABELLED_LIMIT = env.integer("STICKERSNAP_UNLABELLED_LIMIT", 500, 0, 100_000)
+SPLIT_OWNERS_MINIMUM = env.integer("STICKERSNAP_SPLIT_OWNERS_MINIMUM", 10, 1, 1_000_000)
 MLFLOW_TRACKING_URI = env.text("MLFLOW_TRACKING_URI")
 MLFLOW_ARTIFACTS = env.text("MLFLOW_ARTIFACTS", str(STATE / "mlflow"))
+MLFLOW_PAGES_HERE = "http://127.0.0.1:5000"  # of `manage.py mlflow`
+MLFLOW_PAGES = env.text("STICKERSNAP_MLFLOW_PAGES", MLFLOW_PAGES_HERE)
 
 PROCRASTINATE_WORKER_DEFAULTS = {
     "concurrency": 4,  # a training takes one place for minutes; sweeps and mirrors go on beside it
