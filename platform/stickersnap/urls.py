@@ -29,6 +29,8 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
     *[path(name, pages.page, name=name) for name in ("review", "queue", "releases", "login")],
+    path("trust", pages.page, name="trust-page"),
+    path("releases/<path:rest>", pages.page, name="releases-page"),
     path("fix/<uuid:photo_id>", pages.page, name="fix"),
 ]
 handler400 = "stickersnap.api.errors.bad_request"
