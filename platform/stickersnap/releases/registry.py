@@ -50,10 +50,21 @@ def tracking_prepare() -> tuple[str, dict[str, str]]:
         client = _client()
         if client.get_experiment_by_name(EXPERIMENT) is None:
             client.create_experiment(EXPERIMENT, artifact_location=_artifacts())
-    except _unavailable() as error:
+    except unavailable() as error:
         log.warning("MLflow can't be had: %s", error)
         return "", {}
     return tracking_uri(), tracking_secrets()
+
+
+def reach() -> str:
+    """Where MLflow answers, in words, making nothing there. Raises one of `unavailable`."""
+    if not settings.MLFLOW_TRACKING_URI:
+        place = make_conninfo(dbname=str(connections["default"].get_connection_params()["dbname"]), **_server())
+        with psycopg.connect(place) as connection:
+            row = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
+        return f"The database {DATABASE} {'is there' if row else 'will be made'}."
+    _client().search_experiments(max_results=1)
+    return f"{settings.MLFLOW_TRACKING_URI.split('@')[-1]} answers."
 
 
 def _server() -> dict[str, str]:
@@ -120,7 +131,8 @@ def _artifacts() -> str:
     return Path(place).as_uri()
 
 
-def _unavailable() -> tuple[type[Exception], ...]:
+def unavailable() -> tuple[type[Exception], ...]:
+    """What is raised where MLflow can't be had."""
     try:
         from mlflow.exceptions import MlflowException
         from sqlalchemy.exc import SQLAlchemyError

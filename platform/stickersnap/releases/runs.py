@@ -12,11 +12,12 @@ from django.conf import settings
 from django.db import Error as DatabaseAway
 from django.db import IntegrityError, transaction
 
-from annotations.datasets import dataset_freeze, dataset_restore
+from annotations.datasets import dataset_checkout, dataset_freeze
 from annotations.exceptions import AnnotationError
 from segmentation import manifest
 from segmentation.weights import WeightsError
 from stickersnap.releases import leases, registry, selectors, services, trainer
+from stickersnap.releases.benchmarks import benchmark_folders
 from stickersnap.releases.exceptions import (
     AlreadyRunning,
     NoBase,
@@ -125,8 +126,6 @@ def run_execute(
         _fail(run, str(TrainingStopped()))
         raise
     run = leases.patiently(lambda: TrainingRun.objects.get(id=run_id))
-    if run.state not in TrainingRun.ACTIVE:
-        shutil.rmtree(services.run_folder(run) / "data", ignore_errors=True)  # photos stay where deleting finds them
     report(f"{run.state}: {run.message}")
     return run
 
@@ -135,10 +134,9 @@ def _claim(run_id: uuid.UUID) -> TrainingRun | None:
     asked = TrainingRun.objects.filter(id=run_id).values_list("network", flat=True).first()
     try:
         champion = champion_now()
-        base = base_of(str(asked), champion)
+        return leases.claim(run_id, champion=champion, base=base_of(str(asked), champion))
     except (NothingDeployed, NotTrainable, NoBase):
-        champion = base = None  # taken up all the same, to say so
-    return leases.claim(run_id, champion=champion, base=base)
+        return leases.claim(run_id, champion=None, base=None)  # taken up all the same, to say so
 
 
 def _fail(run: TrainingRun, message: str) -> None:
@@ -174,16 +172,12 @@ def dataset_workspace() -> Path:
 
 
 def _data(run: TrainingRun) -> Path:
-    """The folder of the run's dataset version: the workspace's where it holds that one, else one of the run's own."""
+    """The folder of the run's dataset version, in the workspace."""
     assert run.dataset is not None
-    workspace, own = dataset_workspace() / "data", services.run_folder(run) / "data"
-    for folder in (workspace, own):
-        if _digest(folder) == run.dataset.digest:
-            return folder
-    if own.exists():
-        shutil.rmtree(own)
-    dataset_restore(number=run.dataset.number, folder=own)
-    return own
+    folder = dataset_workspace() / "data"
+    if _digest(folder) == run.dataset.digest:
+        return folder
+    return dataset_checkout(number=run.dataset.number, workspace=dataset_workspace())
 
 
 def _digest(folder: Path) -> str:
@@ -266,6 +260,8 @@ def _arguments(run: TrainingRun, folder: Path, tracking: str) -> list[str]:
     if run.epochs is not None:
         values["--epochs"] = run.epochs
     arguments = ["fine-tune", "--resume", *(str(part) for pair in values.items() for part in pair)]
+    for folder in benchmark_folders():
+        arguments += ["--benchmark", str(folder)]
     if tracking:
         arguments += ["--tracking-uri", tracking, "--experiment", registry.EXPERIMENT]
         arguments += ["--tag", f"run={run.id}", "--tag", f"dataset_version={run.dataset.number}"]
@@ -301,7 +297,10 @@ def _decide(run: TrainingRun, report: Report) -> None:
     leases.renew(run, state=State.DECIDING, message="")
     with transaction.atomic():
         decision = services.promotion_decide(run=run, by=run.requested_by)
-        if not leases.end(run, State.PROMOTED if decision.passed else State.REFUSED, decision.reason):
+        state, message = State.PROMOTED if decision.passed else State.REFUSED, decision.reason
+        if decision.approval_needed:
+            state, message = State.WAITING, f"{message}\nIt serves once an operator approves it."
+        if not leases.end(run, state, message):
             raise RunLost
 
 

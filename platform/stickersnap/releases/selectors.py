@@ -60,12 +60,17 @@ def policy() -> RetrainPolicy:
     return RetrainPolicy.objects.get_or_create(id=1)[0]
 
 
+def policy_or_default() -> RetrainPolicy:
+    """The one row, or its defaults, unsaved: asking changes nothing."""
+    return RetrainPolicy.objects.filter(id=1).first() or RetrainPolicy()
+
+
 def weights_trained_on(dataset_numbers: list[int]) -> list[str]:
     """sha256 of all weights that learned from these dataset versions, themselves or through those they started from."""
     found: set[str] = set(Weights.objects.filter(run__dataset__in=dataset_numbers).values_list("sha256", flat=True))
     newest = found
     while newest:
-        heirs = Weights.objects.filter(run__champion__in=newest).values_list("sha256", flat=True)
+        heirs = Weights.objects.filter(run__base__in=newest).values_list("sha256", flat=True)
         newest = set(heirs) - found
         found |= newest
     return sorted(found)

@@ -37,7 +37,11 @@ LEAST_ROLE = {
     "weights-current": "anyone",
     "weights-browser": "anyone",
     "runs": "operator",
+    "run": "operator",
+    "run-sample": "operator",
     "retrain": "operator",
+    "policy": "operator",
+    "lineage": "operator",
     "deployments": "operator",
     "rollback": "operator",
 }
@@ -86,6 +90,8 @@ def test_no_query_parameter_reaches_into_the_database(clients, name, query):
     assert (asked.status_code, asked.json()["results"]) == (200, plain.json()["results"])
 
 
-@pytest.mark.parametrize("address", ["/review", "/queue", "/releases", "/login", "/admin/login/"])
+@pytest.mark.parametrize(
+    "address", ["/review", "/queue", "/releases", "/releases/decisions/1", "/trust", "/login", "/admin/login/"]
+)
 def test_pages_hold_no_data_of_their_own(client, address):
     assert client.get(address).status_code in {200, 503}

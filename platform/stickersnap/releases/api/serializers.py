@@ -4,7 +4,10 @@ from typing import Any
 
 from rest_framework import serializers
 
-from stickersnap.releases.models import Deployment, PromotionDecision, TrainingRun
+from annotations.exceptions import AnnotationError
+from segmentation import networks
+from stickersnap.releases import ancestry, runs
+from stickersnap.releases.models import Deployment, PromotionDecision, RetrainPolicy, TrainingRun
 
 EVIDENCE = ("champion", "challenger", "heldout", "gain", "gain_low")
 CURVES = ("train_loss", "val_iou")
@@ -39,8 +42,10 @@ class RunSerializer(serializers.ModelSerializer):
         model = TrainingRun
         fields = [
             "id",
+            "kind",
             "state",
             "message",
+            "attempts",
             "network",
             "dataset_version",
             "samples",
@@ -107,3 +112,53 @@ class CurrentWeightsSerializer(serializers.Serializer):
     run = serializers.UUIDField(allow_null=True)
     deployment = serializers.IntegerField()
     deployed_at = serializers.DateTimeField()
+
+
+class PolicySerializer(serializers.ModelSerializer):
+    """When to train without being asked, on what, and how what comes of it is tried before it serves."""
+
+    class Meta:
+        model = RetrainPolicy
+        exclude = ["id"]
+
+    def validate_network(self, network: str) -> str:
+        if network and network not in networks.NAMES:
+            raise serializers.ValidationError(f"No such network: choose one of {', '.join(networks.NAMES)}, or none.")
+        if network:
+            try:
+                runs.base_of(network, runs.champion_now())
+            except AnnotationError as error:
+                raise serializers.ValidationError(str(error)) from error
+        return network
+
+
+class NodeSerializer(serializers.Serializer):
+    """Something in the lineage."""
+
+    kind = serializers.ChoiceField(choices=ancestry.KINDS)
+    id = serializers.CharField()
+    label = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
+class PlaceSerializer(serializers.Serializer):
+    """Which node."""
+
+    kind = serializers.ChoiceField(choices=ancestry.KINDS)
+    id = serializers.CharField()
+
+
+class EdgeSerializer(serializers.Serializer):
+    """From what was made to what it was made of."""
+
+    start = PlaceSerializer()
+    end = PlaceSerializer()
+    word = serializers.CharField()
+
+
+class LineageSerializer(serializers.Serializer):
+    """What something was made of, and what was made of it."""
+
+    nodes = NodeSerializer(many=True)
+    edges = EdgeSerializer(many=True)
+    left_off = serializers.DictField(child=serializers.IntegerField(), help_text="By kind: nodes too many to tell.")

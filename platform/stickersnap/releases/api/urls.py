@@ -2,13 +2,17 @@
 
 from django.urls import path
 
-from stickersnap.releases.api import views
+from stickersnap.releases.api import runs, views
 
 urlpatterns = [
     path("weights/current/", views.CurrentWeightsView.as_view(), name="weights-current"),
     path("weights/current/browser.onnx", views.BrowserGraphView.as_view(), name="weights-browser"),
     path("releases/runs/", views.RunListView.as_view(), name="runs"),
+    path("releases/runs/<uuid:run_id>/", runs.RunView.as_view(), name="run"),
+    path("releases/runs/<uuid:run_id>/samples/<str:name>", runs.RunSampleView.as_view(), name="run-sample"),
     path("releases/retrain/", views.RetrainView.as_view(), name="retrain"),
+    path("releases/policy/", views.PolicyView.as_view(), name="policy"),
+    path("releases/lineage/<str:kind>/<str:name>/", views.LineageView.as_view(), name="lineage"),
     path("releases/deployments/", views.DeploymentListView.as_view(), name="deployments"),
     path("releases/rollback/", views.RollbackView.as_view(), name="rollback"),
 ]

@@ -15,10 +15,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from stickersnap.accounts.permissions import IsOperator
-from stickersnap.releases import runs, selectors, services, serving
+from stickersnap.releases import ancestry, runs, selectors, services, serving
 from stickersnap.releases.api.serializers import (
     CurrentWeightsSerializer,
     DeploymentSerializer,
+    LineageSerializer,
+    PolicySerializer,
     RetrainSerializer,
     RunSerializer,
 )
@@ -92,6 +94,42 @@ class RetrainView(APIView):
         wishes.is_valid(raise_exception=True)
         run = runs.run_start(by=request.user.get_username(), **wishes.validated_data)
         return Response(RunSerializer(selectors.runs().get(pk=run.pk)).data, status=status.HTTP_202_ACCEPTED)
+
+
+class PolicyView(APIView):
+    """When to train without being asked."""
+
+    permission_classes = [IsOperator]
+
+    @extend_schema(responses=PolicySerializer)
+    def get(self, request: Request) -> Response:
+        """The policy."""
+        return Response(PolicySerializer(selectors.policy_or_default()).data)
+
+    @extend_schema(request=PolicySerializer, responses=PolicySerializer)
+    def patch(self, request: Request) -> Response:
+        """Changes what is named, and leaves the rest."""
+        wishes = PolicySerializer(selectors.policy(), data=request.data, partial=True)
+        wishes.is_valid(raise_exception=True)
+        wishes.save()
+        return Response(wishes.data)
+
+
+class LineageView(APIView):
+    """Where something came from, and where it went."""
+
+    permission_classes = [IsOperator]
+
+    @extend_schema(responses=LineageSerializer)
+    def get(self, request: Request, kind: str, name: str) -> Response:
+        """Both ways: sticker → weights → run → dataset → corrections → reviewers, and back."""
+        graph = ancestry.lineage(kind, name)
+        edges = [
+            {"start": {"kind": a[0], "id": a[1]}, "end": {"kind": b[0], "id": b[1]}, "word": word}
+            for a, b, word in sorted(graph.edges)
+        ]
+        answer = {"nodes": list(graph.nodes.values()), "edges": edges, "left_off": graph.left_off}
+        return Response(LineageSerializer(answer).data)
 
 
 class DeploymentListView(ListAPIView[Deployment]):

@@ -1,0 +1,151 @@
+"""What a training started now would find, without starting it: `manage.py retrain --dry-run`. Nothing is written."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from annotations import dvc, gathering, suspicion, trust
+from annotations.datasets import corrections_new
+from segmentation import backends
+from segmentation import weights as sets
+from stickersnap.releases import checkup, registry, runs, selectors, tasks
+from stickersnap.releases.checkup import Finding, Health
+from stickersnap.releases.exceptions import ReleaseError
+from stickersnap.releases.models import RetrainPolicy, TrainingRun
+from stickersnap.releases.store import weights_folder
+
+REACH_SECONDS = 30
+
+
+def forecast(now: datetime | None = None) -> list[Finding]:
+    """Findings in the order of a run; what is ILL stands in its way, a NOTE is worth knowing."""
+    policy = selectors.policy_or_default()
+    with transaction.atomic():
+        found = [schedule(policy, now or timezone.now()), under_way(), base(policy), dataset(policy), outliers()]
+        transaction.set_rollback(True)  # reading trust may keep what it computed: not now
+    return [*found, budget(policy), device(), checkup.disk(), remote(), tracking()]
+
+
+def schedule(policy: RetrainPolicy, now: datetime) -> Finding:
+    """What the schedule would say; a run asked for by hand does not ask it."""
+    why_not = tasks.not_now(policy, now)
+    new = f"{corrections_new()} new approved corrections since the last version."
+    if why_not:
+        return Finding("schedule", Health.NOTE, f"Would not start a run now. {why_not} {new}")
+    return Finding("schedule", Health.WELL, f"Would start a run now. {new}")
+
+
+def under_way() -> Finding:
+    """At most one run at a time."""
+    run = selectors.run_active()
+    if run is not None:
+        return Finding("runs", Health.ILL, f"Run {run.pk} is {run.state}. Wait until it has ended.")
+    last = selectors.runs().first()
+    if last is None:
+        return Finding("runs", Health.WELL, "None so far.")
+    word = last.message.splitlines()[0] if last.message else ""
+    failed = last.state == TrainingRun.State.FAILED
+    said = f"The last, of {last.created_at:%Y-%m-%d %H:%M} UTC: {last.state}. {word}".strip()
+    return Finding("runs", Health.NOTE if failed else Health.WELL, said)
+
+
+def base(policy: RetrainPolicy) -> Finding:
+    """The champion, and the weights a run would start from."""
+    try:
+        champion = runs.champion_now()
+        start = runs.base_of(policy.network, champion)
+        sets.inspect(weights_folder(start.sha256))
+    except (ReleaseError, sets.WeightsError) as error:
+        return Finding("weights", Health.ILL, str(error))
+    said = f"Champion {champion}."
+    return Finding("weights", Health.WELL, said if start == champion else f"{said} Training starts from {start}.")
+
+
+def dataset(policy: RetrainPolicy) -> Finding:
+    """What the next version would hold on each side of the split, and whether that is enough to judge by."""
+    gathered = gathering.gather()
+    held = {entry.sample.group for entry in gathered.entries if entry.sample.split == "holdout"}
+    count = Counter(entry.sample.split for entry in gathered.entries)
+    said = (
+        f"{count['train']} corrections to train on, {count['holdout']} held out in {len(held)} groups of "
+        f"near-duplicates ({policy.heldout_minimum} needed), {count['unlabelled']} photos without correction, "
+        f"{len(gathered.left_out)} left out."
+    )
+    if not count["train"]:
+        return Finding("dataset", Health.ILL, f"{said} There is nothing to learn from: approve corrections first.")
+    if len(held) < policy.heldout_minimum:
+        return Finding("dataset", Health.ILL, f"{said} Nothing could be promoted: approve more corrections.")
+    return Finding("dataset", Health.WELL, said)
+
+
+def outliers() -> Finding:
+    """People whose corrections count less than others'."""
+    doubted = [person for person in trust.trust_list() if person.score < suspicion.DOUBTED]
+    if doubted:
+        worst = f"worst {str(doubted[0].author)[:8]} with {doubted[0].score:.2f}"
+        return Finding("trust", Health.NOTE, f"{len(doubted)} people stand out ({worst}). Look at the trust list.")
+    return Finding("trust", Health.WELL, "Nobody stands out.")
+
+
+def budget(policy: RetrainPolicy) -> Finding:
+    """How long it would take, by the policy and by what the last runs took."""
+    done = TrainingRun.objects.filter(started_at__isnull=False, finished_at__isnull=False, dataset__isnull=False)
+    took = [(run.finished_at - run.started_at).total_seconds() / 60 for run in done[:5]]  # type: ignore[operator]
+    before = f"; the last {len(took)} took {sum(took) / len(took):.1f} min as a whole" if took else ""
+    return Finding("budget", Health.WELL, f"{policy.minutes:g} min of training, then the comparison{before}.")
+
+
+def device() -> Finding:
+    """What it would train on."""
+    driver = backends.gpu_driver()
+    if settings.DEVICE == "cuda" and not driver:
+        return Finding("device", Health.ILL, "A GPU is asked for (STICKERSNAP_DEVICE=cuda), none is here.")
+    used = "a GPU" if driver and settings.DEVICE != "cpu" else f"{settings.CORES} cores"
+    return Finding("device", Health.WELL, f"Trains on {used}.")
+
+
+def remote() -> Finding:
+    """Whether dataset versions can be kept where they belong."""
+    place = str(settings.DVC_REMOTE)
+    if "://" not in place:
+        path = Path(place)
+        there = next(part for part in (path, *path.parents) if part.exists())
+        if there.is_dir() and os.access(there, os.W_OK):
+            return Finding("DVC remote", Health.WELL, f"{place} can be written.")
+        return Finding("DVC remote", Health.ILL, f"{place} can't be written: mount it, or correct DVC_REMOTE.")
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "dvc", "ls-url", place],
+                cwd=folder,
+                env={**os.environ, **dvc.QUIET},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=REACH_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return Finding("DVC remote", Health.ILL, f"{place} did not answer in {REACH_SECONDS} s.")
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        return Finding("DVC remote", Health.ILL, f"{place} can't be reached: {said} Mend that, or correct DVC_REMOTE.")
+    return Finding("DVC remote", Health.WELL, f"{place} answers.")
+
+
+def tracking() -> Finding:
+    """Whether the run would be tracked; it goes on without."""
+    try:
+        said = registry.reach()
+    except registry.unavailable() as error:
+        first = (str(error).strip().splitlines() or [""])[0]
+        return Finding("MLflow", Health.NOTE, f"Can't be had: {first} Training would go on without it.")
+    return Finding("MLflow", Health.WELL, said)

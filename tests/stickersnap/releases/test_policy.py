@@ -1,0 +1,112 @@
+"""The policy is edited over HTTP, and `retrain --dry-run` says what it would come to."""
+
+import io
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from annotations import gathering, splits
+from stickersnap.releases import forecast, runs, services
+from stickersnap.releases.checkup import Health
+from stickersnap.releases.exceptions import NoBase
+from stickersnap.releases.models import RetrainPolicy, TrainingRun, Weights
+
+pytestmark = pytest.mark.django_db
+POLICY = "/api/v1/releases/policy/"
+
+
+@pytest.fixture
+def olga(people, client):
+    client.force_login(people.olga)
+    return client
+
+
+def patch(client, **values):
+    return client.patch(POLICY, values, content_type="application/json")
+
+
+def test_the_policy_is_read_and_changed_in_part(olga):
+    assert olga.get(POLICY).json()["enabled"] is False
+    assert not RetrainPolicy.objects.exists(), "reading changes nothing"
+    answer = patch(olga, enabled=True, hour=3, canary_share=0.1)
+    assert (answer.status_code, answer.json()["hour"]) == (200, 3)
+    policy = RetrainPolicy.objects.get()
+    assert (policy.enabled, policy.hour, policy.canary_share, policy.minutes) == (True, 3, 0.1, 20)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"hour": 24}, {"minutes": 0}, {"canary_share": 0.6}, {"shadow_share": -1}, {"network": "alexnet"}]
+)
+def test_senseless_values_are_refused_by_name(olga, wrong):
+    services.starter_deploy()
+    answer = patch(olga, **wrong)
+    assert answer.status_code == 400
+    assert next(iter(wrong)) in answer.json()["detail"]
+
+
+def test_another_network_needs_weights_to_start_from(olga):
+    starter = services.starter_deploy()
+    answer = patch(olga, network="u2netp")
+    assert answer.status_code == 400
+    assert "no weights of u2netp" in answer.json()["detail"]
+    RetrainPolicy.objects.create(network="u2netp")
+    with pytest.raises(NoBase, match="weights pull"):
+        runs.run_start(by="olga")
+    assert not TrainingRun.objects.exists()
+    Weights.objects.create(sha256="e" * 64, network="u2netp")
+    newest = Weights.objects.create(sha256="f" * 64, network="u2netp")
+    run = runs.run_start(by="olga")
+    assert (run.network, run.base) == ("u2netp", newest)
+    assert patch(olga, network="").status_code == 200
+    assert runs.base_of("", starter.weights) == starter.weights
+
+
+def findings():
+    return {finding.subject: finding for finding in forecast.forecast()}
+
+
+def test_a_dry_run_says_what_is_in_the_way_and_writes_nothing(settings):
+    services.starter_deploy()
+    out = io.StringIO()
+    with pytest.raises(CommandError, match="without a promotion"):
+        call_command("retrain", "--dry-run", stdout=out)
+    said = out.getvalue()
+    assert "Scheduled retraining is off" in said
+    assert "0 corrections to train on, 0 held out" in said
+    assert "approve corrections first" in said
+    assert not TrainingRun.objects.exists()
+    assert not RetrainPolicy.objects.exists()
+
+
+def test_a_dry_run_with_nothing_in_the_way_says_so(monkeypatch):
+    services.starter_deploy()
+    gathered = gathering.Gathered(splits.Splits.load())
+
+    class Sample:
+        def __init__(self, number, split):
+            self.group, self.split, self.weight = str(number), split, 1.0
+
+    for number in range(40):
+        split = "holdout" if number % 2 else "train"
+        gathered.entries.append(gathering.Entry(Sample(number, split), photo=None))
+    monkeypatch.setattr(gathering, "gather", lambda: gathered)
+    RetrainPolicy.objects.create(heldout_minimum=20)
+    out = io.StringIO()
+    call_command("retrain", "--dry-run", stdout=out)
+    assert "20 corrections to train on, 20 held out in 20 groups of near-duplicates (20 needed)" in out.getvalue()
+    assert "Nothing is in the way" in out.getvalue()
+
+
+def test_a_dry_run_names_remotes_that_are_away(settings, tmp_path):
+    (tmp_path / "file").write_text("")
+    settings.DVC_REMOTE = str(tmp_path / "file" / "remote")
+    settings.MLFLOW_TRACKING_URI = f"sqlite:///{tmp_path}/file/mlflow.db"
+    found = findings()
+    assert found["DVC remote"].health is Health.ILL
+    assert found["MLflow"].health is Health.NOTE
+    assert found["weights"].health is Health.ILL, "nothing is deployed"
+
+
+def test_now_and_dry_run_exclude_each_other():
+    with pytest.raises(CommandError, match="not allowed with"):
+        call_command("retrain", "--now", "--dry-run")
