@@ -44,6 +44,7 @@ def task_of(args: argparse.Namespace, base: Path) -> Task:
         base=base,
         out=args.out,
         network=args.network,
+        champion=getattr(args, "champion", None),
         device=args.device,
         replay=getattr(args, "replay", None),
         resume=args.resume,

@@ -18,6 +18,7 @@ def parser() -> argparse.ArgumentParser:
 
     tune = commands.add_parser("fine-tune", help="fine-tune a set of weights on a dataset folder")
     tune.add_argument("--base", type=Path, required=True, help="folder of the weights to start from")
+    tune.add_argument("--champion", type=Path, help="folder of the weights to be compared with; else the base")
     tune.add_argument("--network", choices=NAMES, default="", help="refuse a base of another; else the base's own")
     tune.add_argument("--replay", type=Path, help="images/ masks/ folder to mix in, so that nothing is unlearnt")
     run_options(tune)

@@ -9,12 +9,13 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Task:
-    """What to fine-tune, on what, where to. Without a `network` it is the base's own."""
+    """What to fine-tune, on what, where to. Without a `network` it is the base's own, as is the `champion` to beat."""
 
     data: Path
     base: Path
     out: Path
     network: str = ""
+    champion: Path | None = None
     device: str = "auto"
     replay: Path | None = None
     resume: bool = False
