@@ -72,7 +72,11 @@ class Child:
         if self.process is None:
             if time.monotonic() < self.start_again_at:
                 return None
-            self.start()
+            try:
+                self.start()
+            except OSError as error:  # a full disk, say: its log can't be opened
+                self.start_again_at = time.monotonic() + LONGEST_PAUSE
+                return f"{self.name} can't be started: {error}. Trying again in {LONGEST_PAUSE:.0f} s."
             return f"{self.name} started again"
         code = self.process.poll()
         if code is None:

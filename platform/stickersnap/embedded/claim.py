@@ -51,9 +51,15 @@ def claimed(state: Path, address: str) -> Iterator[None]:
 
 
 def note(state: Path, address: str, children: list[int]) -> None:
-    """Write down where the service is and its child processes; by the process that holds the claim."""
+    """Write down where the service is and its child processes; by the process that holds the claim.
+
+    Over what was there, which takes no new room of a full disk. Raises OSError where there is none all the same.
+    """
     known = [(pid, psutil.Process(pid).create_time()) for pid in children if psutil.pid_exists(pid)]
-    _file(state).write_text(json.dumps({"pid": os.getpid(), "address": address, "children": known}))
+    text = json.dumps({"pid": os.getpid(), "address": address, "children": known})
+    with _file(state).open("r+b") as file:
+        file.write(text.encode())
+        file.truncate()
 
 
 def check_port(host: str, port: int) -> None:

@@ -231,7 +231,18 @@ def _configure(data: Path, account: Account, *, durable: bool) -> None:
         settings |= {"fsync": "off", "full_page_writes": "off"}
     lines = ["# Written at every start; ALTER SYSTEM is where own settings go."]
     lines += [f"{name} = '{value.replace(chr(39), chr(39) * 2)}'" for name, value in settings.items()]
-    (data / "postgresql.conf").write_text("\n".join(lines) + "\n")
+    _write(data / "postgresql.conf", "\n".join(lines) + "\n")
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a file anew where it is another: aside first, so that a full disk leaves the old one whole."""
+    if file.exists() and file.read_text() == text:
+        return
+    aside = file.with_name(f"{file.name}.new")
+    aside.write_text(text)
+    shutil.copymode(file, aside)
+    os.chown(aside, file.stat().st_uid, file.stat().st_gid)
+    aside.replace(file)
 
 
 def _short_socket_folder(data: Path) -> Path:

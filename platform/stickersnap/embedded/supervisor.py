@@ -143,7 +143,7 @@ class Supervisor:
         self.say("PostgreSQL died; it starts again")
         try:
             postgres.start(self.state)
-        except postgres.PostgresError as error:
+        except (postgres.PostgresError, OSError) as error:
             self.say(f"{error}\nTrying again in {DATABASE_PAUSE_SECONDS:.0f} s.")
             self.database_again_at = time.monotonic() + DATABASE_PAUSE_SECONDS
 
@@ -190,7 +190,10 @@ class Supervisor:
         }
 
     def _note_children(self) -> None:
-        claim.note(self.state, self.address, [child.pid for child in self.children if child.pid])
+        try:
+            claim.note(self.state, self.address, [child.pid for child in self.children if child.pid])
+        except OSError as error:
+            self.say(f"Who runs could not be written down: {error}. The service goes on; make room on the disk.")
 
     def _welcome(self, ready: Ready, seconds: float) -> None:
         python, logs = os.path.relpath(sys.executable), self.state / "logs"

@@ -1,5 +1,6 @@
 """`manage.py up`: the whole service on this machine, until Ctrl-C."""
 
+import contextlib
 from typing import Any
 
 from django.conf import settings
@@ -37,5 +38,6 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
 
     def _say(self, line: str) -> None:
-        self.stdout.write(line)
-        self.stdout.flush()
+        with contextlib.suppress(OSError):  # what is written may go to a file on a disk that is full
+            self.stdout.write(line)
+            self.stdout.flush()
