@@ -52,6 +52,7 @@ def task_of(args: argparse.Namespace, base: Path) -> Task:
         experiment=args.experiment,
         tags=tags(args.tag),
         forms=not args.no_forms,
+        benchmarks=tuple(args.benchmark),
     )
 
 

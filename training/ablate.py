@@ -60,11 +60,11 @@ class Way:
 
 
 WAYS = (
+    Way("distillation", replay=False),
     Way("plain", frozen=False, layerwise=False, distil=False, replay=False),
+    Way("replay"),
     Way("frozen statistics", layerwise=False, distil=False, replay=False),
     Way("layer-wise", distil=False, replay=False),
-    Way("distillation", replay=False),
-    Way("replay"),
     Way("without distillation", distil=False),
     Way("without frozen statistics", frozen=False),
     Way("without layer-wise", layerwise=False),
@@ -94,7 +94,7 @@ def simulation(data: Path, evaluation: Path, seed: int) -> Simulation:
         unlabelled=others[:half],
         judges={
             "validation, class": night(pets[CORRECTIONS : CORRECTIONS + CHOSEN_BY], 2),
-            "validation, others": others[half:],
+            "validation, others": others[half : half + 80],
             "class": night([p for p in unseen if p.source in PETS], 3),
             evaluation.name: plain_index(evaluation, Cache(), longer_side=None),
         },

@@ -50,8 +50,8 @@ def batches(
 ) -> list[list[Item]]:
     """The batches of an epoch, each of `batch` pictures for every process; an epoch shows every own picture.
 
-    Without replay and taught pictures a batch is no larger than there are pictures. The three kinds alternate, so
-    that the share `[rank::processes]` of each process is mixed alike.
+    Without replay and taught pictures a batch is no larger than there are pictures. The three kinds follow each
+    other, so that the share `[rank::processes]` of each process is mixed alike.
     """
     random = np.random.default_rng([config.seed, epoch])
     whole = config.batch * processes
@@ -60,10 +60,4 @@ def batches(
     steps = max(config.least_steps, math.ceil(len(own) / mine))
     kinds = [order(random, own, steps * mine)]
     kinds += [order(random, items, steps * n) for items, n in ((replay, counts[1]), (taught, counts[2])) if items and n]
-    return [spread([kind[i::steps] for kind in kinds]) for i in range(steps)]
-
-
-def spread(kinds: Sequence[Sequence[Item]]) -> list[Item]:
-    """All items, each kind evenly over the whole."""
-    places = [((i + 0.5) / len(kind), k, item) for k, kind in enumerate(kinds) for i, item in enumerate(kind)]
-    return [item for _, _, item in sorted(places, key=lambda place: place[:2])]
+    return [[item for kind in kinds for item in kind[i::steps]] for i in range(steps)]

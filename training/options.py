@@ -63,6 +63,9 @@ def run_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", type=Path, required=True, help="folder of the run")
     command.add_argument("--device", choices=DEVICES, default="auto")
     command.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    command.add_argument(
+        "--benchmark", type=Path, action="append", default=[], help="judge both on this images/ masks/ folder, too"
+    )
     command.add_argument("--no-forms", action="store_true", help="make no ONNX forms of the weights")
     command.add_argument("--tracking-uri", help="MLflow server, database or folder")
     command.add_argument("--experiment", default="stickersnap")

@@ -70,7 +70,7 @@ def run(
         raise TrainingError(f"The base is {own}: fine-tune it with --network {own}.")
     task = replace(task, network=own, device=choose_device(task.device))
     config = replace(config, size=config.size or int(base.card.get("size", 256)))
-    champion = TorchPredictor(base, task.device)
+    champion = TorchPredictor(weights.load(task.champion) if task.champion else base, task.device)
     material = materials.read(task.data, task.replay, config)
     material = teach(material, champion, config)
     facts = {"dataset_digest": manifest.digest(task.data), "base": base.sha256, "network": task.network, **(told or {})}
@@ -105,15 +105,12 @@ def fine_tune(
         state_dict, share = interpolated(best, base.network, config, material, world, device, task.network)
         evaluation: dict[str, Any] = {}
         if world.leader:
-            told = {"mlflow_run_id": tracker.run_id, "interpolate": share, "processes": world.size}
-            card = saving.new_card(base, task.network, task.data, config, told)
+            noted = {"mlflow_run_id": tracker.run_id, "interpolate": share}
+            if "teacher" in facts:
+                noted["teacher"] = facts["teacher"]
+            card = saving.new_card(base, task.network, task.data, config, {**noted, "processes": world.size})
             made = saving.Made(state_dict, task.network, card)
-            noted = {
-                "dataset_digest": facts["dataset_digest"],
-                "mlflow_run_id": tracker.run_id,
-                "seed": config.seed,
-                "interpolate": share,
-            }
+            noted |= {"dataset_digest": facts["dataset_digest"], "seed": config.seed}
             evaluation = saving.conclude(
                 task.out, made, champion, material, noted, tracker, task.forms, task.device, task.benchmarks
             )

@@ -20,16 +20,17 @@ def drawn(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Maker:
-    """Makes a dataset folder of `training` and `heldout` drawn pictures."""
+    """Makes a dataset folder of `training`, `heldout` and `unlabelled` drawn pictures."""
 
-    def make(training: int = 3, heldout: int = 2, name: str = "data") -> Path:
+    def make(training: int = 3, heldout: int = 2, name: str = "data", unlabelled: int = 0) -> Path:
         random, folder = np.random.default_rng(7), tmp_path / name
         folder.mkdir()
-        splits = ["train"] * training + ["holdout"] * heldout
+        splits = ["train"] * training + ["holdout"] * heldout + ["unlabelled"] * unlabelled
         samples = []
         for i, split in enumerate(splits):
             rgb, alpha = drawn(random)
-            files = picture.encode_png(rgb), mask.encode_png(alpha)
+            drawing = None if split == "unlabelled" else mask.encode_png(alpha)
+            files = picture.encode_png(rgb), drawing
             samples.append(manifest.add(folder, *files, group=f"g{i}", source="correction", split=split))
         manifest.write(folder, samples, number=1, created="2026-01-02T03:04:05+00:00")
         return folder

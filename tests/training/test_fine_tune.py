@@ -13,7 +13,6 @@ from safetensors.torch import load_file
 from segmentation import golden, manifest, networks, weights
 from segmentation.predictor import TorchPredictor
 from training.__main__ import main
-from training.batches import batches, order
 from training.config import FineTuneConfig
 from training.dataset import Pair
 from training.determinism import idle_cores
@@ -167,27 +166,6 @@ def test_mlflow_keeps_the_whole_run(dataset: Maker, tmp_path: Path, capsys: pyte
     }
     assert json.loads((out / "evaluation.json").read_text())["mlflow_run_id"] == run_id
     assert weights.load(out / "weights").card["mlflow_run_id"] == run_id
-
-
-def test_replay_shares_each_batch() -> None:
-    def pairs(name: str, count: int) -> list[Pair]:
-        return [Pair(f"{name}{i}", name, f"{name}{i}", None, None) for i in range(count)]  # type: ignore[arg-type]
-
-    config = FineTuneConfig.of({"batch": 6})
-    drawn = batches(config, pairs("own", 10), pairs("old", 50), epoch=2)
-    assert len(drawn) == 4
-    assert all([p.source for p in group].count("own") == 3 and len(group) == 6 for group in drawn)
-    assert drawn == batches(config, pairs("own", 10), pairs("old", 50), epoch=2)
-    alone = batches(config, pairs("own", 10), [], epoch=0)
-    assert {p.name for group in alone for p in group} == {f"own{i}" for i in range(10)}
-
-
-def test_a_pair_is_drawn_as_often_as_its_weight_asks() -> None:
-    import numpy as np
-
-    pairs = [Pair(str(w), "s", str(w), None, None, w) for w in (1.0, 2.0, 5.0)]  # type: ignore[arg-type]
-    names = [p.name for p in order(np.random.default_rng(0), pairs, 80)]
-    assert [names.count(n) for n in ("1.0", "2.0", "5.0")] == pytest.approx([10, 20, 50], abs=1)
 
 
 def test_validation_is_put_aside_by_group_when_there_is_enough() -> None:
