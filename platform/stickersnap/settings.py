@@ -136,6 +136,11 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVERS": [],
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "DecisionKindEnum": "stickersnap.releases.models.PromotionDecision.Kind",
+        "RunKindEnum": "stickersnap.releases.models.TrainingRun.Kind",
+        "NodeKindEnum": "stickersnap.releases.ancestry.KINDS",
+    },
 }
 
 # Which predictor answers, which weights learned from a dataset version, and who consented: named here

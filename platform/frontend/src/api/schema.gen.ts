@@ -266,6 +266,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/releases/lineage/{kind}/{name}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Both ways: sticker → weights → run → dataset → corrections → reviewers, and back. */
+        get: operations["v1_releases_lineage_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/releases/policy/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The policy. */
+        get: operations["v1_releases_policy_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** @description Changes what is named, and leaves the rest. */
+        patch: operations["v1_releases_policy_partial_update"];
+        trace?: never;
+    };
     "/api/v1/releases/retrain/": {
         parameters: {
             query?: never;
@@ -309,6 +344,40 @@ export interface paths {
         };
         /** @description Training runs, newest first. */
         get: operations["v1_releases_runs_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/releases/runs/{run_id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description One run. */
+        get: operations["v1_releases_runs_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/releases/runs/{run_id}/samples/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Photo, truth, champion's and challenger's mask, side by side. */
+        get: operations["v1_releases_runs_samples_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -580,7 +649,7 @@ export interface components {
         /** @description The verdict with its figures; the scores of every picture stay in the admin. */
         Decision: {
             readonly id: number;
-            kind: components["schemas"]["KindEnum"];
+            kind: components["schemas"]["DecisionKindEnum"];
             passed: boolean;
             reason: string;
             champion: string | null;
@@ -593,6 +662,13 @@ export interface components {
             /** Format: date-time */
             readonly created_at: string;
         };
+        /**
+         * @description * `gate` - gate
+         *     * `starter` - shipped
+         *     * `operator` - operator's choice
+         * @enum {string}
+         */
+        DecisionKindEnum: "gate" | "starter" | "operator";
         /** @description A deployment; `current` is the one that serves. */
         Deployment: {
             readonly id: number;
@@ -605,13 +681,21 @@ export interface components {
             rollback_of: number | null;
             by: string;
         };
-        /**
-         * @description * `gate` - gate
-         *     * `starter` - shipped
-         *     * `operator` - operator's choice
-         * @enum {string}
-         */
-        KindEnum: "gate" | "starter" | "operator";
+        /** @description From what was made to what it was made of. */
+        Edge: {
+            start: components["schemas"]["Place"];
+            end: components["schemas"]["Place"];
+            word: string;
+        };
+        /** @description What something was made of, and what was made of it. */
+        Lineage: {
+            nodes: components["schemas"]["Node"][];
+            edges: components["schemas"]["Edge"][];
+            /** @description By kind: nodes too many to tell. */
+            left_off: {
+                [key: string]: number;
+            };
+        };
         LoginRequest: {
             username: string;
             password: string;
@@ -640,6 +724,25 @@ export interface components {
             readonly mark: string;
             readonly difference_url: string;
         };
+        /** @description Something in the lineage. */
+        Node: {
+            kind: components["schemas"]["NodeKindEnum"];
+            id: string;
+            label: string;
+            /** Format: date-time */
+            at: string;
+        };
+        /**
+         * @description * `sticker` - sticker
+         *     * `weights` - weights
+         *     * `run` - run
+         *     * `dataset` - dataset
+         *     * `correction` - correction
+         *     * `photo` - photo
+         *     * `reviewer` - reviewer
+         * @enum {string}
+         */
+        NodeKindEnum: "sticker" | "weights" | "run" | "dataset" | "correction" | "photo" | "reviewer";
         PaginatedDeploymentList: {
             /** @example 123 */
             count: number;
@@ -730,6 +833,48 @@ export interface components {
             previous?: string | null;
             results: components["schemas"]["Trust"][];
         };
+        /** @description When to train without being asked, on what, and how what comes of it is tried before it serves. */
+        PatchedPolicyRequest: {
+            /** @description Train on schedule. */
+            enabled?: boolean;
+            /** @description New approved corrections that make it worthwhile. */
+            corrections_minimum?: number;
+            /** @description At least so long between two scheduled runs. */
+            interval_hours?: number;
+            /** @description Only in this hour (UTC). Empty: any. */
+            hour?: number | null;
+            /**
+             * Format: double
+             * @description Budget of one training.
+             */
+            minutes?: number;
+            /** @description Network to train. Empty: the champion's. */
+            network?: string;
+            /**
+             * Format: double
+             * @description Share of live photos that a challenger answers silently before it serves. 0: none.
+             */
+            shadow_share?: number;
+            /**
+             * Format: double
+             * @description How long it does.
+             */
+            shadow_hours?: number;
+            /**
+             * Format: double
+             * @description Share of people whom a challenger serves before it serves all. 0: none.
+             */
+            canary_share?: number;
+            /**
+             * Format: double
+             * @description How long it does.
+             */
+            canary_hours?: number;
+            /** @description Held-out photos (near-duplicates counted once) without which nothing is promoted. */
+            heldout_minimum?: number;
+            /** @description What passes the gate serves only once an operator approves it. */
+            manual_approval?: boolean;
+        };
         Person: {
             /** @description Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only. */
             username: string;
@@ -747,6 +892,53 @@ export interface components {
             readonly created_at: string;
             readonly prediction: components["schemas"]["Prediction"] | null;
             readonly correction: components["schemas"]["Correction"] | null;
+        };
+        /** @description Which node. */
+        Place: {
+            kind: components["schemas"]["NodeKindEnum"];
+            id: string;
+        };
+        /** @description When to train without being asked, on what, and how what comes of it is tried before it serves. */
+        Policy: {
+            /** @description Train on schedule. */
+            enabled?: boolean;
+            /** @description New approved corrections that make it worthwhile. */
+            corrections_minimum?: number;
+            /** @description At least so long between two scheduled runs. */
+            interval_hours?: number;
+            /** @description Only in this hour (UTC). Empty: any. */
+            hour?: number | null;
+            /**
+             * Format: double
+             * @description Budget of one training.
+             */
+            minutes?: number;
+            /** @description Network to train. Empty: the champion's. */
+            network?: string;
+            /**
+             * Format: double
+             * @description Share of live photos that a challenger answers silently before it serves. 0: none.
+             */
+            shadow_share?: number;
+            /**
+             * Format: double
+             * @description How long it does.
+             */
+            shadow_hours?: number;
+            /**
+             * Format: double
+             * @description Share of people whom a challenger serves before it serves all. 0: none.
+             */
+            canary_share?: number;
+            /**
+             * Format: double
+             * @description How long it does.
+             */
+            canary_hours?: number;
+            /** @description Held-out photos (near-duplicates counted once) without which nothing is promoted. */
+            heldout_minimum?: number;
+            /** @description What passes the gate serves only once an operator approves it. */
+            manual_approval?: boolean;
         };
         Prediction: {
             /** Format: uuid */
@@ -816,8 +1008,17 @@ export interface components {
         Run: {
             /** Format: uuid */
             readonly id: string;
+            /**
+             * @description What it is to become.
+             *
+             *     * `champion` - Champion
+             *     * `student` - Student
+             */
+            kind?: components["schemas"]["RunKindEnum"];
             state?: components["schemas"]["StateEnum"];
             message?: string;
+            /** @description How often it was taken up. */
+            attempts?: number;
             network: string;
             dataset_version: number | null;
             /** @description Of the dataset version. */
@@ -839,6 +1040,63 @@ export interface components {
             } | null;
             readonly weights: string | null;
         };
+        /** @description A run with its wishes, its pictures and where MLflow shows it. */
+        RunDetail: {
+            /** Format: uuid */
+            readonly id: string;
+            /**
+             * @description What it is to become.
+             *
+             *     * `champion` - Champion
+             *     * `student` - Student
+             */
+            kind?: components["schemas"]["RunKindEnum"];
+            state?: components["schemas"]["StateEnum"];
+            message?: string;
+            /** @description How often it was taken up. */
+            attempts?: number;
+            network: string;
+            dataset_version: number | null;
+            /** @description Of the dataset version. */
+            samples: number | null;
+            readonly heldout: number | null;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            started_at?: string | null;
+            /** Format: date-time */
+            finished_at?: string | null;
+            requested_by: string;
+            mlflow_run_id?: string;
+            readonly curves: {
+                [key: string]: number[][];
+            };
+            readonly decision: {
+                [key: string]: unknown;
+            } | null;
+            readonly weights: string | null;
+            /**
+             * Format: double
+             * @description Budget of the training stage.
+             */
+            minutes: number;
+            /** @description Empty: as many as the minutes allow. */
+            epochs?: number | null;
+            /** @description Weights that it had to beat. */
+            champion: string | null;
+            /** @description Empty where MLflow does not know the run. */
+            readonly mlflow_url: string;
+            /** @description What must run for that address to answer; may be empty. */
+            readonly mlflow_hint: string;
+            /** @description JPEGs: photo, truth, champion's and challenger's mask. */
+            readonly samples_urls: string[];
+        };
+        /**
+         * @description * `champion` - Champion
+         *     * `student` - Student
+         * @enum {string}
+         */
+        RunKindEnum: "champion" | "student";
         /** @description COCO's run lengths of a mask cut at one half. */
         RunLengths: {
             /** @description Height, width. */
@@ -856,12 +1114,13 @@ export interface components {
          *     * `freezing` - Freezing
          *     * `training` - Training
          *     * `deciding` - Deciding
+         *     * `waiting` - Waiting
          *     * `promoted` - Promoted
          *     * `refused` - Refused
          *     * `failed` - Failed
          * @enum {string}
          */
-        StateEnum: "queued" | "freezing" | "training" | "deciding" | "promoted" | "refused" | "failed";
+        StateEnum: "queued" | "freezing" | "training" | "deciding" | "waiting" | "promoted" | "refused" | "failed";
         Sticker: {
             /** Format: uuid */
             readonly id: string;
@@ -1439,6 +1698,70 @@ export interface operations {
             };
         };
     };
+    v1_releases_lineage_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lineage"];
+                };
+            };
+        };
+    };
+    v1_releases_policy_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+        };
+    };
+    v1_releases_policy_partial_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedPolicyRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+        };
+    };
     v1_releases_retrain_create: {
         parameters: {
             query?: never;
@@ -1501,6 +1824,49 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PaginatedRunList"];
+                };
+            };
+        };
+    };
+    v1_releases_runs_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDetail"];
+                };
+            };
+        };
+    };
+    v1_releases_runs_samples_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": string;
                 };
             };
         };
