@@ -30,20 +30,38 @@ export function useEditorInput(
     ...(event.pointerType === "pen" ? { pressure: event.pressure } : {}),
   });
 
+  /** Paints before the frame comes, where the browser tells as soon as a pointer moves (Pointer Events, level 3). */
+  function onRawUpdate(event: PointerEvent): void {
+    if (!editor.value?.painting) return;
+    for (const each of unseen(event)) editor.value.pointerPaint(contact(each));
+  }
+
+  /** Once a frame. */
+  function onPointerMove(event: PointerEvent): void {
+    const points = unseen(event);
+    for (const each of points.slice(0, -1)) editor.value?.pointerPaint(contact(each));
+    if (points.length) editor.value?.pointerMove(contact(points.at(-1)!));
+    else editor.value?.pointerHover(contact(event));
+  }
+
+  const seen = new Map<number, number>(); // by pointer: when the last point that was painted came
+
+  /** Fast strokes come in bundles: every point counts, and none twice. */
+  function unseen(event: PointerEvent): PointerEvent[] {
+    const bundle = event.getCoalescedEvents?.() ?? [];
+    const last = seen.get(event.pointerId) ?? -Infinity;
+    const points = (bundle.length ? bundle : [event]).filter(({ timeStamp }) => timeStamp > last);
+    if (points.length) seen.set(event.pointerId, points.at(-1)!.timeStamp);
+    return points;
+  }
+
   function onPointerDown(event: PointerEvent): void {
     if (event.button > 1) return;
     event.preventDefault();
+    seen.delete(event.pointerId);
     canvas.value!.focus({ preventScroll: true });
     canvas.value!.setPointerCapture(event.pointerId);
     editor.value?.pointerDown(contact(event), event.button === 1);
-  }
-
-  function onPointerMove(event: PointerEvent): void {
-    // Fast strokes come in bundles: every point counts.
-    const bundle = event.getCoalescedEvents?.() ?? [];
-    for (const each of bundle.length ? bundle : [event]) {
-      editor.value?.pointerMove(contact(each));
-    }
   }
 
   function onWheel(event: WheelEvent): void {
@@ -89,6 +107,7 @@ export function useEditorInput(
   const onBlur = () => editor.value?.spaceUp();
 
   onMounted(() => {
+    canvas.value!.addEventListener("pointerrawupdate", onRawUpdate as EventListener);
     canvas.value!.addEventListener("wheel", onWheel, { passive: false });
     window.addEventListener("keydown", onKeyDown);
     window.addEventListener("keyup", onKeyUp);

@@ -90,29 +90,41 @@ function colourOf(rgba: Uint8ClampedArray, core: readonly number[], width: numbe
 }
 
 /** Lays a dab into a stroke, enlarged where it was computed smaller. */
-export function dabRaster(dab: Dab): Raster {
+export function dabRaster({ rect: whole, coverage: dab, width, height }: Dab): Raster {
+  const columns = taps(whole.left, whole.right, width);
+  const rows = taps(whole.top, whole.bottom, height);
   return (coverage, area) => {
-    const rect = intersect(area, dab.rect);
+    const rect = intersect(area, whole);
     const across = area.right - area.left;
-    const scaleX = dab.width / (dab.rect.right - dab.rect.left);
-    const scaleY = dab.height / (dab.rect.bottom - dab.rect.top);
     for (let y = rect.top; y < rect.bottom; y++) {
-      const sy = Math.max(0, Math.min(dab.height - 1, (y + 0.5 - dab.rect.top) * scaleY - 0.5));
-      const top = Math.floor(sy) * dab.width;
-      const bottom = Math.min(dab.height - 1, Math.floor(sy) + 1) * dab.width;
-      const fy = sy - Math.floor(sy);
+      const row = y - whole.top;
+      const top = rows.first[row] * width;
+      const bottom = rows.second[row] * width;
+      const fy = rows.share[row];
       let index = (y - area.top) * across + rect.left - area.left;
-      for (let x = rect.left; x < rect.right; x++, index++) {
-        const sx = Math.max(0, Math.min(dab.width - 1, (x + 0.5 - dab.rect.left) * scaleX - 0.5));
-        const left = Math.floor(sx);
-        const right = Math.min(dab.width - 1, left + 1);
-        const fx = sx - left;
-        const upper = dab.coverage[top + left] * (1 - fx) + dab.coverage[top + right] * fx;
-        const lower = dab.coverage[bottom + left] * (1 - fx) + dab.coverage[bottom + right] * fx;
-        const value = Math.round(upper * (1 - fy) + lower * fy);
+      for (let column = rect.left - whole.left; column < rect.right - whole.left; column++, index++) {
+        const left = columns.first[column];
+        const right = columns.second[column];
+        const fx = columns.share[column];
+        const upper = dab[top + left] * (1 - fx) + dab[top + right] * fx;
+        const lower = dab[bottom + left] * (1 - fx) + dab[bottom + right] * fx;
+        const value = (upper * (1 - fy) + lower * fy + 0.5) | 0;
         if (value > coverage[index]) coverage[index] = value;
       }
     }
     return rect;
   };
+}
+
+/** For each photo pixel from `start` to `end` the two of `size` working pixels around it, and the second one's share. */
+function taps(start: number, end: number, size: number) {
+  const length = end - start;
+  const [first, second, share] = [new Uint16Array(length), new Uint16Array(length), new Float32Array(length)];
+  for (let i = 0; i < length; i++) {
+    const at = Math.max(0, Math.min(size - 1, ((i + 0.5) * size) / length - 0.5));
+    first[i] = Math.floor(at);
+    second[i] = Math.min(size - 1, first[i] + 1);
+    share[i] = at - first[i];
+  }
+  return { first, second, share };
 }

@@ -283,12 +283,24 @@ export class Editor {
   pointerDown(contact: Contact, panning: boolean): void {
     this.paint.cancel();
     this.gestures.down(contact, panning || this.spaceHeld);
-    this.hover(contact);
+    this.pointerHover(contact);
+  }
+
+  /** Paints on, or moves the photo; what shows of it comes with the next frame. */
+  pointerPaint(contact: Contact): void {
+    this.gestures.move(contact);
   }
 
   pointerMove(contact: Contact): void {
     this.gestures.move(contact);
-    this.hover(contact);
+    this.pointerHover(contact);
+  }
+
+  /** Shows where the pointer is. */
+  pointerHover(contact: Contact): void {
+    this.hovering = contact.kind !== "touch";
+    this.cursor = this.hovering || this.paint.active ? contact.at : null;
+    this.act();
   }
 
   pointerUp(id: number): void {
@@ -415,12 +427,6 @@ export class Editor {
     if (held) this.cursor = toScreen(this.current, held);
     this.screen.setView(this.current);
     this.onChange();
-  }
-
-  private hover(contact: Contact): void {
-    this.hovering = contact.kind !== "touch";
-    this.cursor = this.hovering || this.paint.active ? contact.at : null;
-    this.act();
   }
 
   private reveal(point: Point): void {

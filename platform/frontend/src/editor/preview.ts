@@ -36,6 +36,7 @@ export function stickerPreview(
   const distance = distanceOutside(alpha, width);
   for (let i = 0; i < alpha.length; i++) {
     const share = alpha[i] / 255;
+    if (!share && distance[i] >= outline + 0.5) continue;
     const white = outline ? Math.max(0, Math.min(1, outline + 0.5 - distance[i])) : 0;
     const opacity = share + white * (1 - share);
     for (let channel = 0; channel < 3; channel++) {
@@ -49,28 +50,30 @@ export function stickerPreview(
 
 /** Chamfer distance (Borgefors, 1986) of each pixel to the nearest that is kept. */
 function distanceOutside(alpha: Uint8ClampedArray, width: number): Float32Array {
-  const distance = Float32Array.from(alpha, (value) => (value >= 128 ? 0 : Infinity));
-  const height = alpha.length / width;
-  const relax = (x: number, y: number, dx: number, dy: number, step: number) => {
-    if (x + dx < 0 || x + dx >= width || y + dy < 0 || y + dy >= height) return;
-    const i = y * width + x;
-    distance[i] = Math.min(distance[i], distance[i + dy * width + dx] + step);
-  };
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      relax(x, y, -1, 0, 1);
-      relax(x, y, 0, -1, 1);
-      relax(x, y, -1, -1, Math.SQRT2);
-      relax(x, y, 1, -1, Math.SQRT2);
-    }
-  }
-  for (let y = height - 1; y >= 0; y--) {
-    for (let x = width - 1; x >= 0; x--) {
-      relax(x, y, 1, 0, 1);
-      relax(x, y, 0, 1, 1);
-      relax(x, y, 1, 1, Math.SQRT2);
-      relax(x, y, -1, 1, Math.SQRT2);
-    }
-  }
+  const distance = new Float32Array(alpha.length);
+  for (let i = 0; i < alpha.length; i++) distance[i] = alpha[i] >= 128 ? 0 : 1e6;
+  chamfer(distance, width, 0, alpha.length, 1);
+  chamfer(distance, width, alpha.length - 1, -1, -1);
   return distance;
+}
+
+/** One pass over all pixels, forwards or backwards: each learns from the neighbours that came before it. */
+function chamfer(distance: Float32Array, width: number, from: number, to: number, step: 1 | -1): void {
+  const row = step * width;
+  const last = step > 0 ? width - 1 : 0; // a row's first column in this direction, and its last
+  const first = width - 1 - last;
+  for (let i = from, x = first; i !== to; i += step) {
+    let least = distance[i];
+    if (least) {
+      const above = i - row; // outside of the array it is undefined, and no comparison holds
+      if (x !== first) {
+        if (distance[i - step] + 1 < least) least = distance[i - step] + 1;
+        if (distance[above - step] + Math.SQRT2 < least) least = distance[above - step] + Math.SQRT2;
+      }
+      if (distance[above] + 1 < least) least = distance[above] + 1;
+      if (x !== last && distance[above + step] + Math.SQRT2 < least) least = distance[above + step] + Math.SQRT2;
+      distance[i] = least;
+    }
+    x = x === last ? first : x + step;
+  }
 }
