@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import statistics
 import time
 from collections.abc import Iterable, Sequence
@@ -12,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from segmentation import manifest
+from segmentation import folders, manifest
 from segmentation.predictor import Predictor, TorchPredictor
-from training.dataset import DataError, Pair, manifest_folder, plain_folder
+from training.dataset import Pair, manifest_folder, plain_folder
 from training.metrics import Figures, boundary_f, iou
 from training.samples import Contrasts
 from training.slices import slices_of
@@ -73,7 +71,7 @@ def examine(
 
     Beside what `compare` says of the held-out pictures: of each player `network` and `latency_ms` (median, measured in
     turns); `benchmarks` by folder name, each {digest, images} as `compare` has them; `evidence`, the pictures drawn
-    into `out`/evidence: [{name, image_sha256, gain}]. DataError for a benchmark that has no pairs.
+    into `out`/evidence: [{name, image_sha256, gain}]. ManifestError for a benchmark that has no pairs.
     """
     contrasts = Contrasts()
     evaluation = compare(champion, challenger, heldout, contrasts)
@@ -82,7 +80,7 @@ def examine(
         evaluation[name] |= {"network": player.network, "latency_ms": milliseconds}
     evaluation["benchmarks"] = {
         folder.name: {
-            "digest": folder_digest(folder),
+            "digest": folders.digest(folder),
             "images": compare(champion, challenger, benchmark_pairs(folder))["images"],
         }
         for folder in benchmarks
@@ -110,17 +108,6 @@ def benchmark_pairs(folder: Path) -> Iterable[Pair]:
     for pair in plain_folder(folder, None):
         name = f"{folder.name}/{pair.name}"
         yield Pair(name, pair.source, name, pair.rgb, pair.mask)
-
-
-def folder_digest(folder: Path) -> str:
-    """sha256 over the names and sha256s of the files under images/ and masks/, in order of their names."""
-    lines = []
-    for part in ("images", "masks"):
-        for path in sorted((folder / part).glob("*")):
-            lines.append([f"{part}/{path.name}", hashlib.sha256(path.read_bytes()).hexdigest()])
-    if not lines:
-        raise DataError(f"{folder} holds no pictures: expected images/NAME.jpg|png|webp beside masks/NAME.png.")
-    return hashlib.sha256(json.dumps(lines, separators=(",", ":")).encode()).hexdigest()
 
 
 def read_any(folder: Path) -> Iterable[Pair]:

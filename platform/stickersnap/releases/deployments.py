@@ -9,9 +9,9 @@ from django.db import connection, transaction
 from segmentation import backends, golden
 from segmentation import weights as sets
 from segmentation.predictor import BackendPredictor
-from stickersnap.releases import selectors
-from stickersnap.releases.exceptions import NothingToRollBack, NotPassed, StaleDecision
-from stickersnap.releases.models import Deployment, PromotionDecision
+from stickersnap.releases import selectors, signing
+from stickersnap.releases.exceptions import NotApproved, NothingToRollBack, NotPassed, StaleDecision
+from stickersnap.releases.models import Approval, Deployment, PromotionDecision
 from stickersnap.releases.queue import defer
 
 DEPLOYMENT_LOCK = 0x44_45_50_4C  # who deploys decides alone what is current
@@ -44,7 +44,13 @@ def rollback(*, by: str) -> Deployment:
 
 
 def deploy(decision: PromotionDecision, by: str, rollback_of: Deployment | None = None) -> Deployment:
-    """Makes what a decision let through serve. Within the transaction in which `deployments_locked` was called."""
+    """Makes what a decision let through serve. Within the transaction in which `deployments_locked` was called.
+
+    Raises NotSigned for a decision that this installation did not write, NotApproved for one that waits.
+    """
+    signing.check(decision)
+    if decision.approval_needed and not Approval.objects.filter(decision=decision, approved=True).exists():
+        raise NotApproved
     deployment = Deployment.objects.create(
         weights=decision.challenger, decision=decision, rollback_of=rollback_of, by=by
     )

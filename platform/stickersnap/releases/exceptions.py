@@ -51,6 +51,30 @@ class NotPassed(ReleaseError):
     code = "not_passed"
 
 
+class NotSigned(ReleaseError):
+    """A decision was not signed by this installation, so it deploys nothing."""
+
+    code = "not_signed"
+
+
+class NotApproved(ReleaseError):
+    """This decision waits for an operator's approval, or was declined. It deploys nothing until it is approved."""
+
+    code = "not_approved"
+
+
+class NoApprovalNeeded(ReleaseError):
+    """Nothing waits here: this decision needs no approval, or somebody has given or refused it already."""
+
+    code = "no_approval_needed"
+
+
+class BenchmarkRefused(ReleaseError):
+    """These pictures can't be a benchmark."""
+
+    code = "benchmark_refused"
+
+
 class AlreadyServing(ReleaseError):
     """These weights serve already: there is nothing to do."""
 
@@ -61,6 +85,12 @@ class NotTrainable(ReleaseError):
     """An ONNX graph alone serves, which can't be fine-tuned. `manage.py weights use` makes others serve."""
 
     code = "not_trainable"
+
+
+class RolloutOver(ReleaseError):
+    """This rollout is over, or other weights serve by now. Look at the newest one."""
+
+    code = "rollout_over"
 
 
 class NoBase(ReleaseError):

@@ -74,9 +74,12 @@ class Facts:
 
 @dataclass(frozen=True)
 class Verdict:
+    """`judged_by` are the held-out groups that the decision looked at to find a gain, or none."""
+
     passed: bool
     reason: str
     evidence: dict[str, Any]
+    judged_by: frozenset[str] = frozenset()
 
 
 class Refusal(Exception):
@@ -97,6 +100,7 @@ def decide(evaluation: dict[str, Any], facts: Facts, rules: Rules) -> Verdict:
         "rules": vars(rules),
         "resamples": RESAMPLES,
     }
+    judged_by: frozenset[str] = frozenset()
     try:
         _refuse_wrong_pair(evaluation, facts.deployed)
         images = _images(evaluation.get("images"), "held-out photo")
@@ -106,6 +110,7 @@ def decide(evaluation: dict[str, Any], facts: Facts, rules: Rules) -> Verdict:
         evidence |= {"images": images, "heldout": len(images), "benchmarks": benchmarks, "confidence": 1 - error}
         evidence["retired"] = len(images) - len(proving)
         _refuse_thin_evidence(proving, evidence["retired"], rules)
+        judged_by = frozenset(str(image["group"]) for image in proving)
         evidence |= _figures(proving, rules.seed, error)
         evidence["worst"] = _worst(images)
         evidence["slices"] = _slices(images, benchmarks, rules)
@@ -114,12 +119,12 @@ def decide(evaluation: dict[str, Any], facts: Facts, rules: Rules) -> Verdict:
         _refuse_harm(evidence, rules)
         _refuse_over_budget(evidence["budget"], rules)
     except Refusal as refusal:
-        return Verdict(False, str(refusal), _storable({**_summaries(evaluation), **evidence}))
+        return Verdict(False, str(refusal), _storable({**_summaries(evaluation), **evidence}), judged_by)
     reason = (
         f"Mean IoU on {len(proving)} held-out photos: {100 * evidence['gain']:+.2f} points, at least "
         f"{100 * evidence['gain_low']:+.2f} with {100 * (1 - error):.4g} % confidence."
     )
-    return Verdict(True, reason, _storable({**_summaries(evaluation), **evidence}))
+    return Verdict(True, reason, _storable({**_summaries(evaluation), **evidence}), judged_by)
 
 
 def retired(group: str, looks: Mapping[str, int], limit: int) -> bool:

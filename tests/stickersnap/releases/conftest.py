@@ -75,7 +75,7 @@ def finished_run(db: None, other_weights: Callable[[int], Path], next_token: Cal
     from stickersnap.releases import selectors, services
     from stickersnap.releases.models import TrainingRun
 
-    def make(seed: int = 1, gain: float = 0.1, heldout: int = 6) -> TrainingRun:
+    def make(seed: int = 1, gain: float = 0.1, heldout: int = 24) -> TrainingRun:
         dataset = DatasetVersion.objects.create(number=seed, digest=f"{seed:064x}", dvc_text="outs: []\n")
         images = [f"{seed * 1000 + i:064x}" for i in range(heldout)]
         held = [{"group": uuid.UUID(int=i), "split": "holdout"} for i in range(heldout)]

@@ -101,7 +101,7 @@ def test_runs_tell_their_curves_and_their_verdict(as_, finished_run):
     decision = services.promotion_decide(run=run, by="olga")
     (told,) = as_("olga").get("/api/v1/releases/runs/").json()["results"]
     assert told["curves"] == {"train_loss": [[1, 2.0], [2, 1.0]], "val_iou": [[1, 0.5], [2, 0.6]]}
-    assert (told["dataset_version"], told["samples"], told["heldout"]) == (1, 6, 6)
+    assert (told["dataset_version"], told["samples"], told["heldout"]) == (1, 24, 24)
     assert told["weights"] == decision.challenger_id
     assert told["decision"]["evidence"]["gain"] == pytest.approx(0.1)
     assert "images" not in told["decision"]["evidence"]

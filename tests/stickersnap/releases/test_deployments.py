@@ -69,7 +69,7 @@ def test_a_real_gain_is_deployed_with_its_evidence(starter, finished_run):
     decision = promote(run)
     assert decision.passed
     assert serving() == decision.challenger_id != starter.weights_id
-    assert len(decision.evidence["images"]) == 6
+    assert len(decision.evidence["images"]) == 24
     assert decision.challenger.run == run
     assert selectors.figures(decision.challenger)["mean_iou"] == pytest.approx(0.7)
 
@@ -85,6 +85,10 @@ def test_too_few_held_out_photos_promote_nothing_and_the_policy_says_how_many(st
     decision = promote(finished_run(heldout=7))
     assert not decision.passed
     assert "7 (near-duplicates counted once), 8 needed" in decision.reason
+
+
+def test_by_default_twenty_groups_are_asked_for(starter, finished_run):
+    assert "19 (near-duplicates counted once), 20 needed" in promote(finished_run(heldout=19)).reason
 
 
 def test_nan_is_refused_and_kept_as_evidence(starter, finished_run):

@@ -3,7 +3,16 @@
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from stickersnap.releases.models import Deployment, PromotionDecision, RetrainPolicy, TrainingRun, Weights
+from stickersnap.releases.decisions import decision_record
+from stickersnap.releases.models import (
+    Approval,
+    Deployment,
+    HoldoutLook,
+    PromotionDecision,
+    RetrainPolicy,
+    TrainingRun,
+    Weights,
+)
 
 CHAMPION, CHALLENGER = "a" * 64, "b" * 64
 
@@ -19,15 +28,21 @@ def challenger(champion):
 
 
 @pytest.fixture
+def serving(champion):
+    """The champion serves, as it was shipped."""
+    decision = decision_record(kind="starter", challenger=champion, passed=True, reason="shipped")
+    return Deployment.objects.create(weights=champion, decision=decision, by="starter")
+
+
+@pytest.fixture
 def decide(champion, challenger, next_token):
-    def decide(passed):
+    def decide(passed, **more):
         token = next_token()
         run = TrainingRun.objects.create(
             network="basnet-small", minutes=1, requested_by="olga", state="refused", token=token
         )
-        return PromotionDecision.objects.create(
-            kind="gate", champion=champion, challenger=challenger, passed=passed, reason="because", run=run, token=token
-        )
+        names = {"champion": champion, "challenger": challenger, "run": run, "token": token}
+        return decision_record(kind="gate", passed=passed, reason="because", **{**names, **more})
 
     return decide
 
@@ -48,11 +63,11 @@ INSERT = (
 )
 
 
-def test_a_passing_decision_deploys(decide):
+def test_a_passing_decision_deploys(serving, decide):
     decision = decide(passed=True)
     with connection.cursor() as cursor:
         cursor.execute(INSERT, [CHALLENGER, decision.id, True])
-    assert Deployment.objects.get().weights_id == CHALLENGER
+    assert Deployment.objects.first().weights_id == CHALLENGER
 
 
 @pytest.mark.parametrize("claimed", [True, False])
@@ -62,7 +77,7 @@ def test_a_refusing_decision_never_deploys(decide, claimed):
     assert not Deployment.objects.exists()
 
 
-def test_a_passing_decision_deploys_no_other_weights(decide):
+def test_a_passing_decision_deploys_no_other_weights(serving, decide):
     decision = decide(passed=True)
     assert refused(INSERT, CHAMPION, decision.id, True)
 
@@ -81,9 +96,14 @@ def test_a_deployment_needs_a_decision(challenger):
         ("UPDATE releases_deployment SET weights_id = %s", [CHAMPION]),
         ("UPDATE releases_deployment SET passed = false", []),
         ("UPDATE releases_deployment SET passed = NULL", []),
+        ("UPDATE releases_deployment SET by = 'someone else'", []),
+        ("UPDATE releases_deployment SET rollback_of_id = id", []),
+        ("DELETE FROM releases_deployment", []),
+        ("UPDATE releases_promotiondecision SET signature = ''", []),
+        ("UPDATE releases_promotiondecision SET id = id + 100", []),
     ],
 )
-def test_nothing_is_pulled_from_under_a_deployment(decide, change, values):
+def test_nothing_is_pulled_from_under_a_deployment(serving, decide, change, values):
     Deployment.objects.create(weights_id=CHALLENGER, decision=decide(passed=True), by="x")
     assert refused(change, *values)
 
@@ -130,15 +150,16 @@ def test_the_policy_is_one_row_within_bounds(db, broken):
 
 DECIDE = (
     "INSERT INTO releases_promotiondecision "
-    "(kind, champion_id, challenger_id, passed, reason, evidence, by, created_at) "
-    "VALUES ('operator', %s, %s, %s, %s, %s, %s, now()) RETURNING id"
+    "(kind, champion_id, challenger_id, passed, reason, evidence, by, signature, approval_needed, created_at) "
+    "VALUES ('operator', %s, %s, %s, %s, %s, %s, %s, false, now()) RETURNING id"
 )
 TESTED = '{"self_test": {"pictures": 4}}'
+TESTED_JSON = {"self_test": {"pictures": 4}}
 
 
 def chosen(champion, challenger, passed=True, reason="because", evidence=TESTED, by="olga"):
     with connection.cursor() as cursor:
-        cursor.execute(DECIDE, [champion, challenger, passed, reason, evidence, by])
+        cursor.execute(DECIDE, [champion, challenger, passed, reason, evidence, by, "0" * 64])
         return cursor.fetchone()[0]
 
 
@@ -151,22 +172,22 @@ def test_an_operators_choice_deploys_over_nothing_and_over_what_serves(challenge
 
 @pytest.mark.parametrize("missing", [{"by": ""}, {"reason": ""}, {"evidence": "{}"}, {"evidence": '{"images": []}'}])
 def test_an_operators_choice_says_who_and_why_and_was_tested(challenger, missing):
-    values = {"passed": True, "reason": "because", "evidence": TESTED, "by": "olga", **missing}
+    values = {"passed": True, "reason": "because", "evidence": TESTED, "by": "olga", "signature": "", **missing}
     assert refused(DECIDE, None, CHALLENGER, *values.values())
 
 
 def test_an_operators_choice_names_what_serves(challenger):
-    assert refused(DECIDE, CHAMPION, CHALLENGER, True, "because", TESTED, "olga")
+    assert refused(DECIDE, CHAMPION, CHALLENGER, True, "because", TESTED, "olga", "")
     with connection.cursor() as cursor:
         cursor.execute(INSERT, [CHAMPION, chosen(None, CHAMPION), True])
-    assert refused(DECIDE, None, CHALLENGER, True, "because", TESTED, "olga")
-    assert refused(DECIDE, CHAMPION, CHAMPION, True, "because", TESTED, "olga")
+    assert refused(DECIDE, None, CHALLENGER, True, "because", TESTED, "olga", "")
+    assert refused(DECIDE, CHAMPION, CHAMPION, True, "because", TESTED, "olga", "")
 
 
 def test_an_operators_choice_has_no_run_and_deploys_only_when_it_passed(challenger, decide):
     run = decide(passed=False).run_id
     with_run = DECIDE.replace("created_at)", "created_at, run_id)").replace("now())", "now(), %s)")
-    assert refused(with_run, None, CHALLENGER, True, "because", TESTED, "olga", run)
+    assert refused(with_run, None, CHALLENGER, True, "because", TESTED, "olga", "", run)
     failed = chosen(None, CHALLENGER, passed=False)
     assert refused(INSERT, CHALLENGER, failed, True)
     assert refused(INSERT, CHALLENGER, failed, False)
@@ -185,3 +206,84 @@ def test_a_refusal_is_not_rewritten_into_anything_else(decide, change):
     assert refused(f"UPDATE releases_promotiondecision SET {change}")
     decision.refresh_from_db()
     assert (decision.passed, decision.kind, decision.reason) == (False, "gate", "because")
+
+
+def test_an_unsigned_decision_deploys_nothing(serving, challenger):
+    unsigned = PromotionDecision.objects.create(
+        kind="operator",
+        champion_id=CHAMPION,
+        challenger=challenger,
+        passed=True,
+        reason="x",
+        by="x",
+        evidence=TESTED_JSON,
+    )
+    assert refused(INSERT, CHALLENGER, unsigned.id, True)
+    assert refused("UPDATE releases_promotiondecision SET signature = repeat('0', 64), passed = NOT passed")
+
+
+def test_a_decision_that_waits_deploys_only_once_it_is_approved(serving, decide):
+    decision = decide(passed=True, approval_needed=True)
+    assert refused(INSERT, CHALLENGER, decision.id, True)
+    Approval.objects.create(decision=decision, approved=True, by="olga")
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, [CHALLENGER, decision.id, True])
+    assert Deployment.objects.first().weights_id == CHALLENGER
+
+
+def test_a_declined_decision_stays_declined(serving, decide):
+    decision = decide(passed=True, approval_needed=True)
+    Approval.objects.create(decision=decision, approved=False, by="olga")
+    assert refused(INSERT, CHALLENGER, decision.id, True)
+    assert refused("UPDATE releases_approval SET approved = true")
+    assert refused("DELETE FROM releases_approval")
+    columns = "(decision_id, approved, by, comment, created_at)"
+    assert refused(f"INSERT INTO releases_approval {columns} VALUES ({decision.id}, true, 'olga', '', now())")
+
+
+@pytest.mark.parametrize(("passed", "approval_needed"), [(False, True), (True, False)])
+def test_only_what_waits_is_approved(decide, passed, approval_needed):
+    decision = decide(passed=passed, approval_needed=approval_needed)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Approval.objects.create(decision=decision, approved=True, by="olga")
+
+
+def test_a_stale_decision_deploys_nothing(serving, decide, champion):
+    first, second = decide(passed=True), decide(passed=True)
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, [CHALLENGER, first.id, True])
+    assert refused(INSERT, CHALLENGER, second.id, True)
+    assert refused(INSERT, CHAMPION, serving.decision_id, True), "nor do the shipped weights, but by a rollback"
+
+
+def test_a_rollback_goes_one_step_back_and_nowhere_else(serving, decide):
+    back = INSERT.replace("created_at)", "created_at, rollback_of_id)").replace("now())", "now(), %s)")
+    newer = decide(passed=True)
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, [CHALLENGER, newer.id, True])
+    deployed = Deployment.objects.first()
+    assert refused(back, CHALLENGER, newer.id, True, deployed.id), "to itself"
+    assert refused(back, CHAMPION, serving.decision_id, True, serving.id), "of what does not serve"
+    with connection.cursor() as cursor:
+        cursor.execute(back, [CHAMPION, serving.decision_id, True, deployed.id])
+    assert refused(back, CHAMPION, serving.decision_id, True, deployed.id), "twice"
+
+
+@pytest.mark.parametrize("table", ["promotiondecision", "deployment", "approval", "holdoutlook"])
+def test_what_was_decided_is_not_emptied(db, table):
+    with connection.cursor() as cursor:  # off for the whole test run, as other tests empty their tables
+        cursor.execute(
+            "SELECT tgname FROM pg_trigger WHERE tgtype & 32 > 0 AND tgrelid = %s::regclass", [f"releases_{table}"]
+        )
+        (trigger,) = cursor.fetchone()
+        cursor.execute(f"ALTER TABLE releases_{table} ENABLE TRIGGER {trigger}")
+    assert refused(f"TRUNCATE releases_{table} CASCADE")
+
+
+def test_looks_are_never_forgotten(decide):
+    decision = decide(passed=False)
+    HoldoutLook.objects.create(decision=decision, group="g")
+    assert refused("DELETE FROM releases_holdoutlook")
+    assert refused("UPDATE releases_holdoutlook SET \"group\" = 'other'")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        HoldoutLook.objects.create(decision=decision, group="g")

@@ -21,7 +21,7 @@ def run(finished_run):
 def test_a_run_names_its_champion_its_budget_and_its_pictures(client, people, run):
     client.force_login(people.olga)
     answer = client.get(f"/api/v1/releases/runs/{run.id}/").json()
-    assert (answer["champion"], answer["minutes"], answer["heldout"]) == (run.champion_id, 1, 6)
+    assert (answer["champion"], answer["minutes"], answer["heldout"]) == (run.champion_id, 1, 24)
     pictures = [b"".join(client.get(url).streaming_content) for url in answer["samples_urls"]]
     assert pictures == [b"\xff\xd8 first", b"\xff\xd8 second"]
 

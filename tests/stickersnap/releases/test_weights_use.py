@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from segmentation import golden, networks
 from segmentation import weights as sets
 from stickersnap.releases import arrivals, runs, selectors, services, serving
+from stickersnap.releases.decisions import decision_record
 from stickersnap.releases.exceptions import AlreadyServing, NotTrainable
 from stickersnap.releases.models import Deployment, PromotionDecision, Weights
 
@@ -138,7 +139,7 @@ def test_a_server_goes_on_serving_when_bad_weights_got_in_all_the_same(bad, star
     assert serves() == starter.weights_id
     smuggled = Weights.objects.create(sha256=card["sha256"], network="basnet-small", card=card)
     shutil.copytree(folder, services.weights_folder(smuggled.sha256))
-    decision = PromotionDecision.objects.create(
+    decision = decision_record(
         kind="operator",
         champion=starter.weights,
         challenger=smuggled,
