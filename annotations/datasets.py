@@ -7,6 +7,7 @@ import hashlib
 import logging
 import tempfile
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -162,8 +163,9 @@ def _tell_left_out(version: DatasetVersion, gathered: Gathered) -> None:
     LeftOut.objects.filter(dataset=version).delete()
     for out in gathered.left_out:
         out.dataset = version
-        log.warning("Dataset version %s is without correction %s: %s", version.number, out.correction, out.reason)
     LeftOut.objects.bulk_create(gathered.left_out, batch_size=BATCH)
+    for why, count in Counter(out.why for out in gathered.left_out).items():
+        log.warning("Dataset version %s is without %d corrections: %s.", version.number, count, why)
 
 
 def _refuse_purged(version: DatasetVersion) -> None:

@@ -193,7 +193,7 @@ class Quarantine(models.Model):
 
 
 class OwnerAlias(models.Model):
-    """That two owners are one person: a browser session whose photos were learned from, and who then logged in."""
+    """That two owners are one person: a browser session, and who then logged in."""
 
     old = models.UUIDField()
     new = models.UUIDField(db_index=True)

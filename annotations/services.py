@@ -27,7 +27,6 @@ from annotations.models import (
     DatasetItem,
     DeletedPhoto,
     OwnerAlias,
-    OwnerSplit,
     Photo,
     Prediction,
     Quarantine,
@@ -112,14 +111,21 @@ def _clean_name(name: str) -> str:
 
 
 def _group(phash: int, mirrored: int) -> uuid.UUID:
-    """The group of the nearest photo within reach, else a new one. Holds a lock until the transaction ends."""
+    """The group of the nearest photo within reach, else a new one. Holds a lock until the transaction ends.
+
+    Photos count that are gone but were in a dataset version: what learned from them is judged by nothing alike.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [GROUP_LOCK])
         cursor.execute(
             """
             SELECT "group" FROM (
                 SELECT "group", LEAST(bit_count((phash # %s)::bit(64)), bit_count((phash # %s)::bit(64))) AS distance
-                FROM annotations_photo
+                FROM (
+                    SELECT "group", phash FROM annotations_photo
+                    UNION ALL
+                    SELECT "group", phash FROM annotations_photosplit WHERE phash IS NOT NULL
+                ) AS photos
             ) AS near WHERE distance <= %s ORDER BY distance LIMIT 1
             """,
             [phash, mirrored, fingerprints.NEAR],
@@ -257,10 +263,9 @@ def consent_apply(*, owner: uuid.UUID, consented_at: datetime | None) -> int:
 def owner_replace(*, old: uuid.UUID, new: uuid.UUID) -> None:
     """Hands what a browser session made to the person who just logged in.
 
-    That they are one is remembered where photos of the session's were learned from (see `splits`).
+    That they are one is remembered: nobody is learned from under one name and judged by under another (see `splits`).
     """
-    if OwnerSplit.objects.filter(owner=old).exists() or OwnerAlias.objects.filter(new=old).exists():
-        OwnerAlias.objects.get_or_create(old=old, new=new)
+    OwnerAlias.objects.get_or_create(old=old, new=new)
     Photo.objects.filter(owner=old).update(owner=new)
     Correction.objects.filter(author=old).update(author=new)
     DeletedPhoto.objects.filter(owner=old).update(owner=new)
