@@ -89,8 +89,9 @@ export function useEditor(
     observer.observe(room);
     resize();
     editor.value = engine;
-    // Without its copies the photo is only slower to draw.
-    photo.prepare().then(() => renderer.redraw(), console.warn);
+    // Without its copies the photo is only slower to draw: first it is shown.
+    const prepare = () => photo!.prepare().then(() => renderer.redraw(), console.warn);
+    requestAnimationFrame(() => setTimeout(prepare));
   });
   onUnmounted(() => {
     observer?.disconnect();

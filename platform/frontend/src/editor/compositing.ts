@@ -44,19 +44,21 @@ export function overlayPixels(
   const width = columns.length - 1;
   const tint = Uint32Array.from({ length: 256 }, (_, alpha) => pack(colour, Math.round((255 - alpha) * 0.52)));
   const edge = pack([255, 255, 255], 235);
+  const { data } = plane;
   for (let y = 1; y < rows.length; y++) {
+    if (rows[y] < 0) continue; // `out` comes transparent
     const row = rows[y] * plane.width;
-    const above = rows[y - 1] * plane.width;
+    const above = (rows[y - 1] < 0 ? rows[y] : rows[y - 1]) * plane.width;
+    const target = (y - 1) * width - 1;
+    let left = columns[0] < 0 ? -1 : data[row + columns[0]] >> 7;
     for (let x = 1; x < columns.length; x++) {
-      const target = (y - 1) * width + x - 1;
-      if (rows[y] < 0 || columns[x] < 0) {
-        out[target] = 0;
-        continue;
-      }
-      const alpha = plane.data[row + columns[x]];
-      const left = columns[x - 1] < 0 ? alpha : plane.data[row + columns[x - 1]];
-      const up = rows[y - 1] < 0 ? alpha : plane.data[above + columns[x]];
-      out[target] = alpha >> 7 !== left >> 7 || alpha >> 7 !== up >> 7 ? edge : tint[alpha];
+      const column = columns[x];
+      if (column < 0) continue;
+      const alpha = data[row + column];
+      const side = alpha >> 7;
+      const rim = (left >= 0 && side !== left) || side !== data[above + column] >> 7;
+      out[target + x] = rim ? edge : tint[alpha];
+      left = side;
     }
   }
 }

@@ -23,6 +23,7 @@ const SMALL = 2048; // longest side of the smaller copy
 export class DrawnPhoto implements Drawable {
   private source: CanvasImageSource;
   private small: ImageBitmap | null = null;
+  private closed = false;
   private context: CanvasRenderingContext2D | null = null;
 
   constructor(
@@ -35,15 +36,17 @@ export class DrawnPhoto implements Drawable {
 
   async prepare(): Promise<void> {
     if (typeof createImageBitmap === "undefined") return;
-    const whole = await createImageBitmap(this.source as HTMLImageElement);
-    this.source = whole;
+    const file = await this.file();
     const shrink = SMALL / Math.max(this.width, this.height);
-    if (shrink > 0.75) return;
-    this.small = await createImageBitmap(whole, {
-      resizeWidth: Math.round(this.width * shrink),
-      resizeHeight: Math.round(this.height * shrink),
-      resizeQuality: "medium",
-    });
+    if (shrink <= 0.75) {
+      this.small = await createImageBitmap(file, {
+        resizeWidth: Math.round(this.width * shrink),
+        resizeHeight: Math.round(this.height * shrink),
+        resizeQuality: "medium",
+      });
+    }
+    this.source = await createImageBitmap(file);
+    if (this.closed) this.close();
   }
 
   draw(context: CanvasRenderingContext2D, x: number, y: number, scale: number): void {
@@ -77,8 +80,20 @@ export class DrawnPhoto implements Drawable {
   }
 
   close(): void {
+    this.closed = true;
     this.small?.close();
     if (typeof ImageBitmap !== "undefined" && this.source instanceof ImageBitmap) this.source.close();
+  }
+
+  /** A file is decoded beside the page's own thread, a picture that the page shows is not. */
+  private async file(): Promise<ImageBitmapSource> {
+    const { source } = this;
+    if (!(source instanceof HTMLImageElement) || !source.src) return source as ImageBitmapSource;
+    try {
+      return await (await fetch(source.src, { cache: "force-cache" })).blob();
+    } catch {
+      return source;
+    }
   }
 
   private bestFor(scale: number): CanvasImageSource {

@@ -78,24 +78,24 @@ async function inflate(parts: Uint8Array[]): Promise<Uint8Array> {
 
 /** Undoes the five row filters. The plain ones get loops of their own: masks have millions of pixels. */
 function unfilter(rows: Uint8Array, width: number, height: number): Uint8ClampedArray {
-  const out = new Uint8ClampedArray(width * height);
+  const out = new Uint8Array(width * height); // wraps by itself, and is quicker to write than one that clamps
   for (let y = 0; y < height; y++) {
     const filter = rows[y * (width + 1)];
     const source = y * (width + 1) + 1;
     const row = y * width;
     if (filter === 0 || (filter === 2 && y === 0)) out.set(rows.subarray(source, source + width), row);
     else if (filter === 2) {
-      for (let x = 0; x < width; x++) out[row + x] = (rows[source + x] + out[row - width + x]) & 255;
+      for (let x = 0; x < width; x++) out[row + x] = rows[source + x] + out[row - width + x];
     } else unfilterRow(filter, rows, source, out, row, width, y === 0);
   }
-  return out;
+  return new Uint8ClampedArray(out.buffer);
 }
 
 function unfilterRow(
   filter: number,
   rows: Uint8Array,
   source: number,
-  out: Uint8ClampedArray,
+  out: Uint8Array,
   row: number,
   width: number,
   first: boolean,

@@ -11,8 +11,9 @@ export class Snapshot {
     this.width = plane.width;
     this.height = plane.height;
     this.tiles = all(plane).map((index) => {
-      const tile = readTile(plane, index);
-      return isUniform(tile) ? tile[0] : tile;
+      const area = tileRect(plane, index);
+      const first = plane.data[area.top * plane.width + area.left];
+      return holds(plane, area, first) ? first : readTile(plane, index);
     });
   }
 
@@ -30,7 +31,7 @@ export class Snapshot {
     let rect: Rect | null = null;
     for (const index of all(plane)) {
       const area = tileRect(plane, index);
-      if (!this.holds(plane, index, area)) rect = unite(rect, area);
+      if (!holds(plane, area, this.tiles[index])) rect = unite(rect, area);
     }
     return rect;
   }
@@ -40,7 +41,7 @@ export class Snapshot {
     const out = createPlane(rect.right - rect.left, rect.bottom - rect.top);
     for (const index of tilesIn(plane, rect)) {
       const area = tileRect(plane, index);
-      if (this.holds(plane, index, area)) continue;
+      if (holds(plane, area, this.tiles[index])) continue;
       const tile = this.tiles[index];
       for (let y = area.top, at = 0; y < area.bottom; y++) {
         const target = (y - rect.top) * out.width - rect.left;
@@ -51,25 +52,20 @@ export class Snapshot {
     }
     return out;
   }
-
-  private holds({ data, width }: Plane, index: number, area: Rect): boolean {
-    const tile = this.tiles[index];
-    const across = area.right - area.left;
-    for (let y = area.top, at = 0; y < area.bottom; y++, at += across) {
-      const row = y * width + area.left;
-      if (typeof tile === "number") {
-        for (let x = 0; x < across; x++) if (data[row + x] !== tile) return false;
-      } else for (let x = 0; x < across; x++) if (data[row + x] !== tile[at + x]) return false;
-    }
-    return true;
-  }
 }
 
 function all(plane: Plane): number[] {
   return tilesIn(plane, { left: 0, top: 0, right: plane.width, bottom: plane.height });
 }
 
-function isUniform(tile: Uint8ClampedArray): boolean {
-  for (let i = 1; i < tile.length; i++) if (tile[i] !== tile[0]) return false;
+/** Whether a part of the mask is as this tile, or has this value throughout. */
+function holds({ data, width }: Plane, area: Rect, tile: number | Uint8ClampedArray): boolean {
+  const across = area.right - area.left;
+  for (let y = area.top, at = 0; y < area.bottom; y++, at += across) {
+    const row = y * width + area.left;
+    if (typeof tile === "number") {
+      for (let x = 0; x < across; x++) if (data[row + x] !== tile) return false;
+    } else for (let x = 0; x < across; x++) if (data[row + x] !== tile[at + x]) return false;
+  }
   return true;
 }
