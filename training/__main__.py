@@ -22,7 +22,6 @@ from training.dataset import DataError
 from training.errors import TrainingError, reason
 from training.evaluate import read_any
 from training.events import emit
-from training.judge import judge
 from training.options import parser
 from training.task import Task
 
@@ -93,6 +92,8 @@ def judged(args: argparse.Namespace) -> Predictor:
 
 
 def evaluate(args: argparse.Namespace) -> None:
+    from training.judge import judge
+
     predictor = judged(args)
     pairs = list(read_any(args.data))
     if not pairs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ def save(path: Path, state: dict[str, Any]) -> None:
             os.fsync(file.fileno())
         aside.replace(path)
     except (OSError, RuntimeError) as error:  # torch makes a RuntimeError of a disk that is full
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink()
         raise TrainingError(
             f"The checkpoint cannot be written to {path.parent} ({reason(error)}): free space there, then --resume."
         ) from error

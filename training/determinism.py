@@ -23,7 +23,7 @@ def prepare(seed: int, threads: int, deterministic: bool) -> int:
     torch.manual_seed(seed)
     chosen = threads or (1 if deterministic else idle_cores())
     torch.set_num_threads(chosen)
-    torch.use_deterministic_algorithms(deterministic)
+    torch.set_deterministic_debug_mode("error" if deterministic else "default")
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.backends.cudnn.benchmark = False

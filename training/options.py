@@ -46,6 +46,13 @@ def parser() -> argparse.ArgumentParser:
     page.add_argument("--evaluate", type=Path, required=True, help="images/ masks/ folder for the figures")
     page.add_argument("--picture", type=Path, help="a .webp of failures to draw, in docs/images")
 
+    table = commands.add_parser("ablate", help="what each safeguard against forgetting is worth, as a table")
+    table.add_argument("--data", type=Path, required=True, help="the images/ masks/ folder of the starter's training")
+    table.add_argument("--evaluate", type=Path, required=True, help="images/ masks/ folder of quite other pictures")
+    table.add_argument("--out", type=Path, required=True)
+    table.add_argument("--only", nargs="+", default=[], metavar="ROW", help="train these alone")
+    settings(table, FineTuneConfig())
+
     figures = commands.add_parser("evaluate", help="figures of a set of weights")
     figures.add_argument("--weights", required=True, help="folder, .pth file or 'starter'")
     figures.add_argument(
