@@ -158,7 +158,7 @@ def test_endurance_memory_and_opening(chromium: Any, page_url: str, results: dic
         first = measured(page, 60, 3)["latency"]
         bar(results, "memory of the page's process, opened, 4096 × 4096", _memory(page), 300, "MB")
         started = time.monotonic()
-        draw(page, STROKES - 125, 4)
+        page.evaluate(f"bench.strokes({STROKES - 125})")
         results["strokes"] = {"count": STROKES, "seconds": round(time.monotonic() - started)}
         last = measured(page, 60, 3)["latency"]
         slower = 100 * (statistics.mean(last) / statistics.mean(first) - 1)
@@ -170,11 +170,22 @@ def test_endurance_memory_and_opening(chromium: Any, page_url: str, results: dic
         results["encoded"] = {"strokes": STROKES, **encoded}
 
 
+@pytest.mark.parametrize(("tool", "most"), [("smart", 300), ("hair", 500)])
+def test_scribble_to_answer(chromium: Any, page_url: str, results: dict[str, Any], tool: str, most: float) -> None:
+    """With the largest circle there is, on a photo of 1,280 pixels; the first one starts the worker as well."""
+    with opened(chromium, page_url, 1280) as page:
+        times = [page.evaluate(f"bench.scribble('{tool}')") for _ in range(8)]
+    bar(results, f"{tool}: scribble to answer, 1280 × 1280, median of 8", statistics.median(times), most, "ms")
+    bar(results, f"{tool}: scribble to answer, 1280 × 1280, the slowest of 8", max(times), most, "ms")
+
+
 SUBMIT = """() => {
   const send = window.fetch;
   window.fetch = async (...call) => {
+    const asked = performance.now();
     const answer = await send(...call);
     if (call[1]?.method === 'PUT') {
+      window.asked = asked;
       window.answered = performance.now();
       window.sent = (await new Response(call[1].body).arrayBuffer()).byteLength;
     }
@@ -195,7 +206,7 @@ def test_submitting(chromium: Any, results: dict[str, Any], tmp_path: Path) -> N
     photo = tmp_path / "astronaut.jpg"
     Image.fromarray(data.astronaut()).resize((4096, 4096), Image.Resampling.LANCZOS).save(photo, quality=85)
     tmp_path.chmod(0o711)
-    times, sizes = [], []
+    times, waits, sizes = [], [], []
     with servers.stickersnap(tmp_path / "state") as server:
         context = chromium.new_context(viewport=SETTINGS)
         context.add_init_script(f"({SUBMIT})()")
@@ -216,10 +227,16 @@ def test_submitting(chromium: Any, results: dict[str, Any], tmp_path: Path) -> N
             page.get_by_role("article", name=photo.name).wait_for()
             if turn:  # the first waits for the person's consent
                 times.append(page.evaluate("window.answered - window.clicked"))
+                waits.append(page.evaluate("window.answered - window.asked"))
                 sizes.append(page.evaluate("window.sent"))
         context.close()
+    print(f"submits took {_whole(times)} ms, of that the service {_whole(waits)} ms", flush=True)
     bar(results, "submit, click to answer, median of 5, 4096 × 4096", statistics.median(times), 500, "ms")
     bar(results, "submit on the wire after 40 to 60 strokes, 4096 × 4096", max(sizes) / 1000, 250, "kB")
+
+
+def _whole(times: list[float]) -> str:
+    return ", ".join(f"{time:.0f}" for time in times)
 
 
 def _wait(url: str) -> None:

@@ -8,7 +8,7 @@ import { History } from "../../src/editor/history";
 import { loadImage } from "../../src/editor/load";
 import { decodePng, encodePng } from "../../src/editor/png";
 import type { StrokeNote } from "../../src/editor/stroke";
-import { paintedPhoto, softMask } from "./scene";
+import { paintedPhoto, random, softMask } from "./scene";
 import "../../src/styles/main.scss";
 
 interface Bench {
@@ -16,6 +16,10 @@ interface Bench {
   opened: number;
   editor: Editor;
   encode(): Promise<{ ms: number; bytes: number }>;
+  /** So many strokes of a dozen moves, one a frame, straight into the engine; each is written down before the next. */
+  strokes(count: number): Promise<void>;
+  /** Milliseconds from the end of a scribble with a smart tool, as large as it can be, to its answer in the mask. */
+  scribble(tool: "smart" | "hair"): Promise<number>;
 }
 
 declare global {
@@ -67,6 +71,34 @@ async function open(): Promise<void> {
       const from = performance.now();
       const blob = await editor.mask();
       return { ms: performance.now() - from, bytes: blob.size };
+    },
+    async strokes(count) {
+      const next = random(4);
+      const contact = (x: number, y: number) => ({ id: 1, kind: "mouse", at: { x, y } });
+      for (let i = 0; i < count; i++) {
+        let [x, y] = [innerWidth * (0.3 + 0.4 * next()), innerHeight * (0.1 + 0.7 * next())];
+        editor.pointerDown(contact(x, y), false);
+        for (let move = 0; move < 12; move++) {
+          editor.pointerMove(contact((x += 28 * next() - 14), (y += 28 * next() - 14)));
+        }
+        editor.pointerUp(1);
+        await draft.settled();
+        await new Promise(requestAnimationFrame);
+      }
+    },
+    async scribble(tool) {
+      editor.set({ tool, size: 160 });
+      const { x, y, scale } = editor.view;
+      const points = Array.from({ length: 20 }, (_, i) => ({
+        x: x + scale * plane.width * (0.45 + 0.01 * i),
+        y: y + scale * plane.height * 0.16,
+      }));
+      editor.pointerDown({ id: 1, kind: "mouse", at: points[0] }, false);
+      for (const at of points) editor.pointerMove({ id: 1, kind: "mouse", at });
+      const from = performance.now();
+      editor.pointerUp(1);
+      while (editor.busy) await new Promise((resolve) => setTimeout(resolve));
+      return performance.now() - from;
     },
   };
 }
