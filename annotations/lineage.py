@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from segmentation.predictor import Predictor
 
 
-def predictor_current() -> Predictor:
-    """The predictor that answers now. Raises annotations.exceptions.Busy when none is ready."""
-    current: Callable[[], Predictor] = import_string(settings.PREDICTOR)
-    return current()
+def predictor_current(owner: uuid.UUID | None = None) -> Predictor:
+    """The predictor that answers now, and this owner. Raises annotations.exceptions.Busy when none is ready."""
+    current: Callable[[uuid.UUID | None], Predictor] = import_string(settings.PREDICTOR)
+    return current(owner)
 
 
 def weights_trained_on(dataset_numbers: list[int]) -> list[str]:

@@ -77,6 +77,7 @@ def _of_weights(name: Any) -> Iterator[Step]:
 def _of_run(name: Any) -> Iterator[Step]:
     own = TrainingRun.objects.filter(id=name)
     yield "weights", "started from", own.filter(base__isnull=False).values_list("base", flat=True)
+    yield "weights", "taught by", own.filter(teacher__isnull=False).values_list("teacher", flat=True)
     yield "dataset", "learned from", own.filter(dataset__isnull=False).values_list("dataset", flat=True)
 
 
@@ -93,6 +94,7 @@ def _of_correction(name: Any) -> Iterator[Step]:
 
 def _from_weights(name: Any) -> Iterator[Step]:
     yield "run", "started from", TrainingRun.objects.filter(base=name).values_list("id", flat=True)
+    yield "run", "taught by", TrainingRun.objects.filter(teacher=name).values_list("id", flat=True)
     yield "sticker", "cut by", Sticker.objects.filter(prediction__weights=name).values_list("id", flat=True)
 
 

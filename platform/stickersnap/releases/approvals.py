@@ -3,7 +3,7 @@
 from django.db import transaction
 from django.utils import timezone
 
-from stickersnap.releases import rollouts, selectors
+from stickersnap.releases import rollouts, selectors, signing
 from stickersnap.releases.deployments import deployments_locked
 from stickersnap.releases.exceptions import NoApprovalNeeded, StaleDecision
 from stickersnap.releases.models import Approval, Deployment, PromotionDecision, TrainingRun
@@ -14,13 +14,15 @@ State = TrainingRun.State
 def decision_approve(*, decision: PromotionDecision, by: str, comment: str = "") -> Deployment | None:
     """Deploys what waited, or begins its canary where the policy wants one (see `rollouts`).
 
-    Raises NoApprovalNeeded, NotSigned, StaleDecision when another champion serves by now."""
+    Raises NoApprovalNeeded, NotSigned, StaleDecision when another champion serves by now.
+    """
     with transaction.atomic():
         deployments_locked()
         _refuse_settled(decision)
         current = selectors.deployment_current()
         if decision.champion_id != (current.weights_id if current else None):
             raise StaleDecision
+        signing.check(decision)
         Approval.objects.create(decision=decision, approved=True, by=by, comment=comment)
         deployment = rollouts.approved(decision, by)
         _run_settle(decision, State.PROMOTED, f"{decision.reason}\nApproved by {by}.")

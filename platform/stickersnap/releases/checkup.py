@@ -110,7 +110,9 @@ def web(url: str, ready: dict[str, Any] | None, deployment: Deployment | None) -
         return Finding("web", Health.NOTE, f"Nothing answers at {url}. Start `manage.py up`, or say where with --url.")
     if ready.get("status") != "ok":
         return Finding("web", Health.ILL, f"{url} is not ready: {ready.get('detail')}")
-    if deployment and ready.get("weights") != deployment.weights_id:
+    student = selectors.student_of(deployment) if deployment else None
+    allowed = {deployment.weights_id if deployment else None, student.weights_id if student else None}
+    if deployment and ready.get("weights") not in allowed:
         return Finding("web", Health.ILL, f"{url} serves {str(ready.get('weights'))[:12]}, not what is deployed.")
     return Finding("web", Health.WELL, f"{url} serves {str(ready.get('weights'))[:12]} on {ready.get('device')}.")
 

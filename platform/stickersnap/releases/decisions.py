@@ -1,6 +1,8 @@
 """Every write of decisions: the gate's, the starter's, an operator's own."""
 
+import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +10,14 @@ from django.db import transaction
 
 from annotations.models import DatasetItem
 from segmentation import weights as sets
-from stickersnap.releases import gate, leases, selectors
+from stickersnap.releases import gate, leases, rollouts, selectors, signing
+from stickersnap.releases.benchmarks import benchmarks
 from stickersnap.releases.deployments import deploy, deployments_locked, self_test
 from stickersnap.releases.exceptions import AlreadyServing, TrainingFailed
+from stickersnap.releases.holdout import looks, looks_record
 from stickersnap.releases.models import Deployment, PromotionDecision, TrainingRun, Weights
 from stickersnap.releases.store import run_folder, weights_folder, weights_register
+from stickersnap.releases.students import present, student_deploy
 
 
 def starter_deploy(*, folder: Path | None = None, by: str = "starter") -> Deployment:
@@ -24,68 +29,104 @@ def starter_deploy(*, folder: Path | None = None, by: str = "starter") -> Deploy
         deployments_locked()
         if current := selectors.deployment_current():
             return current
-        decision = selectors.decision_of_starter(weights.sha256) or PromotionDecision.objects.create(
+        decision = selectors.decision_of_starter(weights.sha256) or decision_record(
             kind=PromotionDecision.Kind.STARTER,
             challenger=weights,
             passed=True,
             reason="Shipped with the program: there is no champion to compare with.",
-            evidence={"card": weights.card.get("figures", {})},
+            evidence={"card": weights.card.get("figures", {}), "digests": _digests(weights)},
         )
         return deploy(decision, by)
+
+
+def decision_record(**values: Any) -> PromotionDecision:
+    """Writes a decision and signs it, as it stands in the database. Within a transaction."""
+    decision = PromotionDecision.objects.create(**values)
+    decision.refresh_from_db()
+    decision.signature = signing.signature_of(decision)
+    decision.save(update_fields=["signature"])
+    return decision
+
+
+def _digests(weights: Weights) -> dict[str, Any]:
+    """What serves by this decision, to the byte: the weights and their forms."""
+    forms = weights.card.get("forms") or {}
+    return {"weights": weights.sha256, "forms": {name: entry["sha256"] for name, entry in forms.items()}}
 
 
 def promotion_decide(*, run: TrainingRun, by: str) -> PromotionDecision:
     """Judges what a run made, on its evaluation.json, and deploys it if it passes: one transaction, one verdict.
 
+    Where the policy asks for approval, what passed waits for it instead (see `approvals`); where it asks for trials,
+    it goes through them first (see `rollouts`). A student serves CPUs and browsers at once.
+
     Raises segmentation.weights.WeightsError and TrainingFailed where the run left nothing that can be judged, RunLost
     where another holder has it by now.
     """
-    evaluation = _evaluation(run)
+    student = run.kind == TrainingRun.Kind.STUDENT
+    evaluation, digest = _evaluation(run)
     challenger = weights_register(folder=run_folder(run) / "weights", run=run)
     with transaction.atomic():
         deployments_locked()
         leases.held(run)
         verdict = _verdict(run, challenger, evaluation)
-        decision = PromotionDecision.objects.create(
-            kind=PromotionDecision.Kind.GATE,
+        decision = decision_record(
+            kind=PromotionDecision.Kind.STUDENT if student else PromotionDecision.Kind.GATE,
             champion=run.champion,
             challenger=challenger,
             passed=verdict.passed,
+            approval_needed=verdict.passed and not student and selectors.policy().manual_approval,
             reason=verdict.reason,
-            evidence=verdict.evidence,
+            evidence={
+                **verdict.evidence,
+                "digests": {**_digests(challenger), **_origin(run), "evaluation": digest},
+            },
             run=run,
             token=run.token,
         )
-        if decision.passed:
-            deploy(decision, by)
+        looks_record(decision, verdict.judged_by)
+        if decision.passed and student:
+            student_deploy(decision, by)
+        elif decision.passed:
+            rollouts.begin(decision, by)
     return decision
 
 
-def _evaluation(run: TrainingRun) -> dict[str, Any]:
+def _origin(run: TrainingRun) -> dict[str, str]:
+    return {"dataset": run.dataset.digest if run.dataset else "", "champion": run.champion_id or ""}
+
+
+def _evaluation(run: TrainingRun) -> tuple[dict[str, Any], str]:
+    """evaluation.json and its sha256."""
     path = run_folder(run) / "evaluation.json"
     try:
-        evaluation = json.loads(path.read_bytes())
+        data = path.read_bytes()
+        evaluation = json.loads(data)
     except (OSError, ValueError) as error:
         raise TrainingFailed(f"{path} can't be read ({error}). Train again.") from error
     if not isinstance(evaluation, dict):
         raise TrainingFailed(f"{path} is no evaluation. Train again.")
-    return evaluation
+    return evaluation, hashlib.sha256(data).hexdigest()
 
 
 def _verdict(run: TrainingRun, challenger: Weights, evaluation: dict[str, Any]) -> gate.Verdict:
     """The gate's verdict, given that the evaluation is of these weights, on this dataset's held-out pictures."""
     current = selectors.deployment_current()
+    student = run.kind == TrainingRun.Kind.STUDENT
+    serves = present().sha256 if student else current.weights_id if current else ""
     rules = gate.Rules(heldout_minimum=selectors.policy().heldout_minimum)
     assert run.champion is not None
     facts = gate.Facts(
-        deployed=current.weights_id if current else "",
-        best_before=selectors.best_before(),
+        deployed=serves,
+        best_before={} if student else selectors.best_before(),
+        looks=looks(),
+        benchmarks={benchmark.name: benchmark.digest for benchmark in benchmarks()},
         sizes=(_bytes(run.champion), _bytes(challenger)),
         other_network=run.network != run.champion.network,
     )
     verdict = gate.decide(evaluation, facts, rules)
     if verdict.passed and (fault := _misleading(run, challenger, evaluation)):
-        return gate.Verdict(False, fault, verdict.evidence)
+        return replace(verdict, passed=False, reason=fault)
     return verdict
 
 
@@ -112,7 +153,7 @@ def weights_use(*, weights: Weights, by: str, reason: str = "") -> Deployment:
     What serves goes on serving whenever this raises: AlreadyServing, segmentation.weights.WeightsError,
     segmentation.golden.GoldenError, segmentation.backends.DeviceError.
     """
-    evidence = {"self_test": self_test(weights_folder(weights.sha256))}
+    evidence = {"self_test": self_test(weights_folder(weights.sha256)), "digests": _digests(weights)}
     with transaction.atomic():
         deployments_locked()
         current = selectors.deployment_current()
@@ -120,7 +161,7 @@ def weights_use(*, weights: Weights, by: str, reason: str = "") -> Deployment:
             raise AlreadyServing
         if current:
             evidence["champion"] = {"sha256": current.weights_id, "network": current.weights.network}
-        decision = PromotionDecision.objects.create(
+        decision = decision_record(
             kind=PromotionDecision.Kind.OPERATOR,
             champion=current.weights if current else None,
             challenger=weights,

@@ -48,7 +48,8 @@ def claim(run_id: uuid.UUID, **values: Any) -> TrainingRun | None:
         message="",
         **values,
     )
-    return TrainingRun.objects.select_related("champion", "base", "dataset").get(id=run_id) if claimed else None
+    whole = TrainingRun.objects.select_related("champion", "base", "teacher", "dataset")
+    return whole.get(id=run_id) if claimed else None
 
 
 def renew(run: TrainingRun, **values: Any) -> None:

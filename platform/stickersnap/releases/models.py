@@ -10,6 +10,22 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
+from stickersnap.releases.trial_models import Rollout, ShadowAnswer, StudentDeployment
+
+__all__ = [
+    "Approval",
+    "Benchmark",
+    "Deployment",
+    "HoldoutLook",
+    "PromotionDecision",
+    "RetrainPolicy",
+    "Rollout",
+    "ShadowAnswer",
+    "StudentDeployment",
+    "TrainingRun",
+    "Weights",
+]
+
 
 class Weights(models.Model):
     """A set of weights, named by the sha256 of its safetensors file. The files live in STATE/weights/<sha256>/."""
@@ -45,6 +61,7 @@ class TrainingRun(models.Model):
         FREEZING = "freezing"
         TRAINING = "training"
         DECIDING = "deciding"
+        WAITING = "waiting"
         PROMOTED = "promoted"
         REFUSED = "refused"
         FAILED = "failed"
@@ -67,6 +84,9 @@ class TrainingRun(models.Model):
     )
     base = models.ForeignKey(
         Weights, on_delete=models.PROTECT, null=True, blank=True, related_name="heirs", help_text="Started from."
+    )
+    teacher = models.ForeignKey(
+        Weights, on_delete=models.PROTECT, null=True, blank=True, related_name="pupils", help_text="Of a student."
     )
     mlflow_run_id = models.CharField(max_length=40, blank=True)
     pid = models.PositiveIntegerField(null=True, blank=True, help_text="Of the training process while it runs.")
@@ -92,14 +112,16 @@ class TrainingRun(models.Model):
 class PromotionDecision(models.Model):
     """The verdict on one challenger, with everything it was based on: the gate's, or an operator's own.
 
-    What PostgreSQL keeps to besides the constraints here (see `migrations/0003_operator.py`): an operator's decision
-    names the weights that serve at that moment as the champion, and no decision is ever changed.
+    What PostgreSQL keeps to besides the constraints here (see `migrations/0003_operator.py`, `0005_seal.py`): an
+    operator's decision names the weights that serve at that moment as the champion, and no decision is ever changed.
+    Only the installation's key can sign one (see `signing`): a row that SQL made serves nowhere.
     """
 
     class Kind(models.TextChoices):
         GATE = "gate", "gate"
         STARTER = "starter", "shipped"
         OPERATOR = "operator", "operator's choice"
+        STUDENT = "student", "gate, for a student"
 
     kind = models.CharField(max_length=8, choices=Kind)
     champion = models.ForeignKey(
@@ -112,6 +134,8 @@ class PromotionDecision(models.Model):
     run = models.OneToOneField(TrainingRun, on_delete=models.PROTECT, null=True, blank=True, related_name="decision")
     by = models.CharField(max_length=150, blank=True, default="", help_text="The operator whose choice it was.")
     token = models.BigIntegerField(null=True, blank=True, help_text="Fencing token under which the run decided.")
+    approval_needed = models.BooleanField(default=False, help_text="Passed, but serves only once it is approved.")
+    signature = models.CharField(max_length=64, blank=True, default="", editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -119,7 +143,7 @@ class PromotionDecision(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(kind="starter", run__isnull=True, champion__isnull=True)
-                | Q(kind="gate", run__isnull=False, champion__isnull=False)
+                | Q(kind__in=["gate", "student"], run__isnull=False, champion__isnull=False)
                 | Q(kind="operator", run__isnull=True),
                 name="decision_of_the_gate_has_a_run_and_a_champion",
             ),
@@ -137,8 +161,62 @@ class PromotionDecision(models.Model):
         return f"{self.challenger_id[:8]} {'passed' if self.passed else 'refused'}"
 
 
+class Approval(models.Model):
+    """An operator's word on a decision that waits for one. Said once, never changed."""
+
+    decision = models.OneToOneField(PromotionDecision, on_delete=models.PROTECT, related_name="approval")
+    approved = models.BooleanField()
+    by = models.CharField(max_length=150)
+    comment = models.CharField(max_length=300, blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [models.CheckConstraint(condition=~Q(by=""), name="approval_says_whose")]
+
+    def __str__(self) -> str:
+        return f"{'approved' if self.approved else 'declined'} by {self.by}"
+
+
+class HoldoutLook(models.Model):
+    """That a decision judged by a held-out group: a group that was asked often proves less. Never changed."""
+
+    decision = models.ForeignKey(PromotionDecision, on_delete=models.PROTECT, related_name="looks")
+    group = models.CharField(max_length=64, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["decision", "group"], name="holdout_look_once_per_decision")]
+
+    def __str__(self) -> str:
+        return f"decision {self.decision_id} at {self.group}"
+
+
+class Benchmark(models.Model):
+    """A folder of pictures with masks on which every challenger is judged, until it is removed."""
+
+    name = models.SlugField(max_length=40)
+    digest = models.CharField(max_length=64, help_text="Of its pictures and masks.")
+    pictures = models.PositiveIntegerField()
+    by = models.CharField(max_length=150)
+    created_at = models.DateTimeField(auto_now_add=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["name", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["name"], condition=Q(removed_at=None), name="benchmark_name_once"),
+            models.CheckConstraint(condition=Q(digest__regex=r"^[0-9a-f]{64}$"), name="benchmark_has_a_digest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Deployment(models.Model):
-    """From this moment these weights serve, until the next deployment. The newest is the current one."""
+    """From this moment these weights serve, until the next deployment. The newest is the current one.
+
+    Never changed; which decisions may deploy, and what a rollback goes back to, PostgreSQL holds to (`0005_seal.py`).
+    """
 
     weights = models.ForeignKey(Weights, on_delete=models.PROTECT, related_name="deployments")
     decision = models.ForeignKey(PromotionDecision, on_delete=models.PROTECT, related_name="deployments")
@@ -193,9 +271,12 @@ class RetrainPolicy(models.Model):
         default=24, validators=[MinValueValidator(0), MaxValueValidator(24 * 30)], help_text="How long it does."
     )
     heldout_minimum = models.PositiveIntegerField(
-        default=4,
+        default=20,
         validators=[MinValueValidator(2)],
         help_text="Held-out photos (near-duplicates counted once) without which nothing is promoted.",
+    )
+    manual_approval = models.BooleanField(
+        default=False, help_text="What passes the gate serves only once an operator approves it."
     )
 
     class Meta:

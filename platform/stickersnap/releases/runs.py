@@ -16,7 +16,7 @@ from annotations.datasets import dataset_checkout, dataset_freeze
 from annotations.exceptions import AnnotationError
 from segmentation import manifest
 from segmentation.weights import WeightsError
-from stickersnap.releases import leases, registry, selectors, services, trainer
+from stickersnap.releases import leases, registry, selectors, services, students, trainer
 from stickersnap.releases.benchmarks import benchmark_folders
 from stickersnap.releases.exceptions import (
     AlreadyRunning,
@@ -131,10 +131,13 @@ def run_execute(
 
 
 def _claim(run_id: uuid.UUID) -> TrainingRun | None:
-    asked = TrainingRun.objects.filter(id=run_id).values_list("network", flat=True).first()
+    asked = TrainingRun.objects.get(id=run_id)
     try:
         champion = champion_now()
-        return leases.claim(run_id, champion=champion, base=base_of(str(asked), champion))
+        if asked.kind == TrainingRun.Kind.STUDENT:
+            student = students.present()
+            return leases.claim(run_id, champion=student, base=student, teacher=champion)
+        return leases.claim(run_id, champion=champion, base=base_of(asked.network, champion))
     except (NothingDeployed, NotTrainable, NoBase):
         return leases.claim(run_id, champion=None, base=None)  # taken up all the same, to say so
 
@@ -215,7 +218,8 @@ def _inherit(run: TrainingRun, folder: Path) -> None:
     """A run goes on from where one that failed had got to, if it asks for the same of the same dataset."""
     if (folder / CHECKPOINT).exists():
         return
-    alike = {name: getattr(run, name) for name in ("kind", "network", "minutes", "epochs", "dataset", "base")}
+    same = ("kind", "network", "minutes", "epochs", "dataset", "base", "teacher")
+    alike = {name: getattr(run, name) for name in same}
     failed = TrainingRun.objects.filter(champion=run.champion, created_at__lt=run.created_at, **alike).first()
     if failed is None or failed.state != State.FAILED or failed.dataset is None:
         return
@@ -255,11 +259,14 @@ def _arguments(run: TrainingRun, folder: Path, tracking: str) -> list[str]:
         "--seed": 0,
         "--device": settings.DEVICE,
     }
-    if run.base_id != run.champion_id:
+    if run.teacher is not None:
+        values["--teacher"] = services.weights_folder(run.teacher.sha256)
+    elif run.base_id != run.champion_id:
         values["--champion"] = services.weights_folder(run.champion.sha256)
     if run.epochs is not None:
         values["--epochs"] = run.epochs
-    arguments = ["fine-tune", "--resume", *(str(part) for pair in values.items() for part in pair)]
+    command = "distill" if run.teacher else "fine-tune"
+    arguments = [command, "--resume", *(str(part) for pair in values.items() for part in pair)]
     for folder in benchmark_folders():
         arguments += ["--benchmark", str(folder)]
     if tracking:

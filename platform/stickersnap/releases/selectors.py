@@ -2,15 +2,27 @@
 
 from typing import Any
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from annotations.models import DatasetItem
-from stickersnap.releases.models import Deployment, PromotionDecision, RetrainPolicy, TrainingRun, Weights
+from stickersnap.releases.models import (
+    Deployment,
+    PromotionDecision,
+    RetrainPolicy,
+    Rollout,
+    StudentDeployment,
+    TrainingRun,
+    Weights,
+)
+
+SMALL = "basnet-small"
+"""The network that CPUs and browsers can carry: what is larger wants a student of this kind."""
 
 
 def deployment_current() -> Deployment | None:
     """The deployment that serves: the newest."""
-    return Deployment.objects.select_related("weights__run__dataset", "decision").order_by("-id").first()
+    found = Deployment.objects.select_related("weights__run__dataset", "decision").order_by("-id")
+    return found.defer("decision__evidence").first()  # every process asks every second; the scores of all photos are long
 
 
 def deployments() -> QuerySet[Deployment]:
@@ -50,6 +62,32 @@ def runs() -> QuerySet[TrainingRun]:
     )
 
 
+def rollout_under_way() -> Rollout | None:
+    """The one rollout in shadow or canary."""
+    under_way = Rollout.objects.filter(stage__in=Rollout.UNDER_WAY)
+    return under_way.select_related("decision", "weights").first()
+
+
+def canary_current() -> Rollout | None:
+    """The rollout whose challenger serves some people, as long as what it was compared with serves the others."""
+    rollout = rollout_under_way()
+    if rollout is None or rollout.stage != Rollout.Stage.CANARY:
+        return None
+    current = deployment_current()
+    return rollout if current and current.weights_id == rollout.decision.champion_id else None
+
+
+def student_of(deployment: Deployment) -> StudentDeployment | None:
+    """The small network that follows a large champion: its own, else that of the champion before it."""
+    if deployment.weights.network == SMALL:
+        return None
+    followed = StudentDeployment.objects.select_related("weights", "decision")
+    for standing in reversed(deployments_standing()):
+        if standing.pk <= deployment.pk and (found := followed.filter(champion=standing.weights_id).first()):
+            return found
+    return None
+
+
 def run_active() -> TrainingRun | None:
     """The one run that is queued or at work."""
     return TrainingRun.objects.filter(state__in=TrainingRun.ACTIVE).first()
@@ -70,7 +108,8 @@ def weights_trained_on(dataset_numbers: list[int]) -> list[str]:
     found: set[str] = set(Weights.objects.filter(run__dataset__in=dataset_numbers).values_list("sha256", flat=True))
     newest = found
     while newest:
-        heirs = Weights.objects.filter(run__base__in=newest).values_list("sha256", flat=True)
+        from_these = Q(run__base__in=newest) | Q(run__teacher__in=newest)
+        heirs = Weights.objects.filter(from_these).values_list("sha256", flat=True)
         newest = set(heirs) - found
         found |= newest
     return sorted(found)

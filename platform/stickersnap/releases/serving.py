@@ -4,6 +4,7 @@ import logging
 import os
 import threading
 import time
+import uuid
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from segmentation.backends import (
     OutOfMemory,
     candidates,
     choose,
+    gpu_driver,
     open_backend,
 )
 from segmentation.engine import AnswerLate, Engine, NotFinite, QueueFull
@@ -29,14 +31,16 @@ from segmentation.golden import GoldenError, self_test
 from segmentation.predictor import Cut, EnginePredictor, Predictor
 from segmentation.weights import WeightsError
 from stickersnap.api.metrics import EngineMetrics, serves
-from stickersnap.releases import selectors, services
-from stickersnap.releases.exceptions import CutFailed, NoBrowserGraph, NotReady
-from stickersnap.releases.models import Deployment
+from stickersnap.releases import selectors, services, signing
+from stickersnap.releases.canary import in_canary
+from stickersnap.releases.exceptions import CutFailed, NoBrowserGraph, NotReady, NotSigned
+from stickersnap.releases.models import Deployment, PromotionDecision
 
 log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 1.0
 RETRY_SECONDS = 10.0  # until weights that could not be loaded are tried again
+UNSERVABLE = (WeightsError, GoldenError, DeviceError, NotSigned, OSError)
 
 
 @dataclass(frozen=True)
@@ -70,15 +74,31 @@ class ServedPredictor(EnginePredictor):
             raise NotReady(str(error)) from error
 
 
+@dataclass(frozen=True)
+class Canary:
+    """The challenger, beside what serves, and whom it serves."""
+
+    rollout: uuid.UUID
+    share: float
+    predictor: ServedPredictor
+
+    def serves(self, owner: uuid.UUID) -> bool:
+        return in_canary(owner, self.rollout, self.share) and not self.predictor.engine.lost
+
+
 class Holder:
-    """One per process. `current` is swapped whole: a photo being cut is finished by the weights it began with."""
+    """One per process. `current` is swapped whole: a photo being cut is finished by the weights it began with.
+
+    A second engine is held as long as a challenger serves some people; never a third.
+    """
 
     def __init__(self) -> None:
         self.pid = os.getpid()
         self.current: ServedPredictor | None = None
+        self.canary: Canary | None = None
         self.deployment: int | None = None
         self.problem = ""
-        self._failed: tuple[int, float] | None = None
+        self._failed: tuple[int | uuid.UUID, float] | None = None
         self._loading = threading.Lock()
         self._stop = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -86,20 +106,44 @@ class Holder:
     def refresh(self) -> None:
         """Loads the newest deployment beside the present one, tests it, then swaps. A failure keeps the present one."""
         with self._loading:
-            newest = Deployment.objects.order_by("-id").values_list("id", "weights_id").first()
+            newest = selectors.deployment_current()
             if newest is None:
                 self.problem = str(NotReady())
-            elif newest[0] != self.deployment and not self._failed_lately(newest[0]):
-                self._follow(*newest)
+                return
+            wanted = served_here(newest)
+            there = self.current.weights if self.current else None
+            if (newest.id, wanted.challenger_id) != (self.deployment, there) and not self._failed_lately(newest.id):
+                self._follow(newest.id, wanted)
+            self._follow_canary()
 
-    def _failed_lately(self, deployment: int) -> bool:
+    def _follow_canary(self) -> None:
+        """Whoever the canary can't serve is served by the champion, and is told so."""
+        rollout = selectors.canary_current()
+        if rollout is None or on_cpu_by_student(rollout.weights.network):
+            self.canary = None
+        elif self.canary is None or self.canary.rollout != rollout.id:
+            self.canary = None
+            if self._failed_lately(rollout.id):
+                return
+            try:
+                self.canary = Canary(rollout.id, rollout.canary_share, _load(rollout.decision))
+            except UNSERVABLE as error:
+                self._failed = (rollout.id, time.monotonic() + RETRY_SECONDS)
+                log.error("The canary of rollout %s can't be served here: %s", rollout.id, error)
+            else:
+                log.info("Serving weights %s to some people.", rollout.weights_id[:12])
+
+    def _failed_lately(self, deployment: int | uuid.UUID) -> bool:
         return self._failed is not None and self._failed[0] == deployment and time.monotonic() < self._failed[1]
 
-    def _follow(self, deployment: int, sha256: str) -> None:
+    def _follow(self, deployment: int, decision: PromotionDecision) -> None:
+        sha256 = decision.challenger_id
         try:
+            signing.check(decision)
             if self.current is None or self.current.weights != sha256:
-                self.current = _load(sha256)
-        except (WeightsError, GoldenError, DeviceError, OSError) as error:
+                tried = self.canary.predictor if self.canary else None
+                self.current = tried if tried and tried.weights == sha256 else _load(decision)
+        except UNSERVABLE as error:
             self._failed = (deployment, time.monotonic() + RETRY_SECONDS)
             kept = self.current.weights[:12] if self.current else "nothing"
             self.problem = f"Deployment {deployment} can't be served here: {error}"
@@ -132,9 +176,11 @@ class Holder:
             self._watcher.join()
 
 
-def _load(sha256: str) -> ServedPredictor:
-    """A predictor that passed its golden pictures, on the best backend that does."""
-    weights = sets.inspect(services.weights_folder(sha256))
+def _load(decision: PromotionDecision) -> ServedPredictor:
+    """A predictor that passed its golden pictures, on the best backend that does. Only what is signed is loaded."""
+    signing.check(decision)
+    sha256 = decision.challenger_id
+    weights = signing.proven(decision, sets.inspect(services.weights_folder(sha256)))
     reasons = []
     name = None if settings.BACKEND == "auto" else settings.BACKEND
     for candidate in candidates(settings.DEVICE, name, settings.REQUIRE_GPU, weights.card):
@@ -189,17 +235,35 @@ def holder() -> Holder:
     return _holder
 
 
-def predictor_current() -> Predictor:
-    """The predictor of the newest deployment that could be loaded. Raises NotReady where there is none."""
+def predictor_current(owner: uuid.UUID | None = None) -> Predictor:
+    """The predictor of the newest deployment that could be loaded; of the canary where it serves this owner.
+
+    Raises NotReady where there is none.
+    """
     own = holder()
     if own.current is None:
         own.refresh()
         own.watch()
     if own.current is None:
         raise NotReady(own.problem)
+    canary = own.canary
+    if owner and canary and canary.serves(owner):
+        return canary.predictor
     if own.current.engine.lost:
         raise NotReady(own.current.engine.problem)
     return own.current
+
+
+def served_here(deployment: Deployment) -> PromotionDecision:
+    """The decision on what serves in this process: where there is no GPU, that on a large champion's student."""
+    student = selectors.student_of(deployment) if on_cpu_by_student(deployment.weights.network) else None
+    return student.decision if student else deployment.decision
+
+
+def on_cpu_by_student(network: str) -> bool:
+    """Whether this network is too large for what this process runs on."""
+    cpu = settings.DEVICE == "cpu" or (settings.DEVICE == "auto" and not gpu_driver())
+    return cpu and network != selectors.SMALL
 
 
 def status() -> Status:
@@ -218,13 +282,17 @@ def status() -> Status:
 
 
 def browser_graph() -> tuple[str, Path]:
-    """sha256 and file of the deployed weights' form for browsers. Raises NotReady, NoBrowserGraph."""
+    """sha256 and file of the browsers' form of what serves, or of its student. Raises NotReady, NoBrowserGraph."""
     deployment = selectors.deployment_current()
     if deployment is None:
         raise NotReady
-    folder = services.weights_folder(deployment.weights_id)
+    student = selectors.student_of(deployment)
+    decision = student.decision if student else deployment.decision
+    sha256 = decision.challenger_id
+    signing.check(decision)
+    folder = services.weights_folder(sha256)
     try:
-        found = sets.WeightsSet(folder, deployment.weights_id, sets.read_card(folder))
+        found = signing.proven(decision, sets.WeightsSet(folder, sha256, sets.read_card(folder)))
         path = found.form("int8")
     except WeightsError as error:
         raise NoBrowserGraph from error

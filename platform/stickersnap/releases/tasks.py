@@ -52,6 +52,8 @@ def not_now(policy: RetrainPolicy, now: datetime) -> str:
     pause = timedelta(hours=policy.interval_hours) - timedelta(minutes=30)  # a run does not start on the second
     if TrainingRun.objects.filter(requested_by=SCHEDULE, created_at__gt=now - pause).exists():
         return f"The last scheduled run is less than {policy.interval_hours} h old."
+    if selectors.rollout_under_way() is not None:
+        return "The last challenger is still being tried."
     new = corrections_new()
     if new < policy.corrections_minimum:
         return f"{new} new approved corrections, {policy.corrections_minimum} needed."
@@ -65,6 +67,34 @@ def runs_sweep(timestamp: int) -> int:
     from stickersnap.releases import runs
 
     return runs.runs_sweep()
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="rollouts_advance")
+def rollouts_advance(timestamp: int) -> str:
+    """Moves a challenger that is tried on to its next stage, or ends its trial."""
+    from stickersnap.releases import rollouts
+
+    return rollouts.rollouts_advance()
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="shadow_answer")
+def shadow_answer(timestamp: int) -> int:
+    """Lets a challenger in shadow answer some live photos."""
+    from stickersnap.releases import shadow
+
+    return shadow.shadow_answer()
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="student_follow")
+def student_follow(timestamp: int) -> str | None:
+    """Asks for a student of a large champion that has none."""
+    from stickersnap.releases import students
+
+    run = students.student_follow()
+    return str(run.pk) if run else None
 
 
 @app.periodic(cron="* * * * *")

@@ -42,6 +42,11 @@ LEAST_ROLE = {
     "retrain": "operator",
     "policy": "operator",
     "lineage": "operator",
+    "rollouts": "operator",
+    "shadow": "operator",
+    "shadow-difference": "operator",
+    "rollout-next": "operator",
+    "rollout-end": "operator",
     "deployments": "operator",
     "rollback": "operator",
 }

@@ -101,6 +101,16 @@ class RetrainSerializer(serializers.Serializer):
     epochs = serializers.IntegerField(required=False, min_value=1, max_value=10_000)
 
 
+class StudentSerializer(serializers.Serializer):
+    """The small network that follows a large champion."""
+
+    sha256 = serializers.CharField()
+    network = serializers.CharField()
+    champion = serializers.CharField(help_text="Whom it follows.")
+    metrics = serializers.DictField()
+    deployed_at = serializers.DateTimeField()
+
+
 class CurrentWeightsSerializer(serializers.Serializer):
     """What is being served."""
 
@@ -112,6 +122,7 @@ class CurrentWeightsSerializer(serializers.Serializer):
     run = serializers.UUIDField(allow_null=True)
     deployment = serializers.IntegerField()
     deployed_at = serializers.DateTimeField()
+    student = StudentSerializer(allow_null=True, help_text="What serves CPUs and browsers where the champion is large.")
 
 
 class PolicySerializer(serializers.ModelSerializer):
@@ -137,7 +148,7 @@ class NodeSerializer(serializers.Serializer):
 
     kind = serializers.ChoiceField(choices=ancestry.KINDS)
     id = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     at = serializers.DateTimeField()
 
 

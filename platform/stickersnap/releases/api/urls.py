@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from stickersnap.releases.api import runs, views
+from stickersnap.releases.api import rollouts, runs, views
 
 urlpatterns = [
     path("weights/current/", views.CurrentWeightsView.as_view(), name="weights-current"),
@@ -14,5 +14,14 @@ urlpatterns = [
     path("releases/policy/", views.PolicyView.as_view(), name="policy"),
     path("releases/lineage/<str:kind>/<str:name>/", views.LineageView.as_view(), name="lineage"),
     path("releases/deployments/", views.DeploymentListView.as_view(), name="deployments"),
+    path("releases/rollouts/", rollouts.RolloutListView.as_view(), name="rollouts"),
+    path("releases/rollouts/<uuid:rollout_id>/shadow/", rollouts.ShadowListView.as_view(), name="shadow"),
+    path(
+        "releases/rollouts/<uuid:rollout_id>/shadow/<uuid:photo_id>/difference.png",
+        rollouts.ShadowDifferenceView.as_view(),
+        name="shadow-difference",
+    ),
+    path("releases/rollouts/<uuid:rollout_id>/next/", rollouts.RolloutNextView.as_view(), name="rollout-next"),
+    path("releases/rollouts/<uuid:rollout_id>/end/", rollouts.RolloutEndView.as_view(), name="rollout-end"),
     path("releases/rollback/", views.RollbackView.as_view(), name="rollback"),
 ]

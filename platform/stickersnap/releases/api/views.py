@@ -49,6 +49,7 @@ class CurrentWeightsView(APIView):
             "run": run.id if run else None,
             "deployment": deployment.id,
             "deployed_at": deployment.created_at,
+            "student": _student(deployment),
         }
         return Response(CurrentWeightsSerializer(answer).data)
 
@@ -60,7 +61,7 @@ class BrowserGraphView(APIView):
 
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     def get(self, request: Request) -> HttpResponseBase:
-        """The ONNX graph of the weights that serve, small enough for a browser.
+        """The ONNX graph of the weights that serve, or of their student, small enough for a browser.
 
         Input `image` N×S×S×3 uint8, outputs `refined` and `coarse` N×S×S float32. Ask again with If-None-Match.
         """
@@ -154,6 +155,19 @@ class RollbackView(APIView):
         deployment = services.rollback(by=request.user.get_username())
         answer = DeploymentSerializer(deployment, context={"current": deployment.pk})
         return Response(answer.data, status=status.HTTP_201_CREATED)
+
+
+def _student(deployment: Deployment) -> dict[str, Any] | None:
+    student = selectors.student_of(deployment)
+    if student is None:
+        return None
+    return {
+        "sha256": student.weights_id,
+        "network": student.weights.network,
+        "champion": student.champion_id,
+        "metrics": selectors.figures(student.weights),
+        "deployed_at": student.created_at,
+    }
 
 
 def _current_id() -> int | None:

@@ -1,0 +1,66 @@
+"""A small student follows a large champion: trained on what the champion sees, judged by a gate of its own."""
+
+from django.db import IntegrityError, transaction
+
+from segmentation import weights as sets
+from stickersnap.releases import leases, selectors, signing
+from stickersnap.releases.models import PromotionDecision, StudentDeployment, TrainingRun, Weights
+from stickersnap.releases.store import weights_register
+
+BY = "student"
+
+
+def student_follow() -> TrainingRun | None:
+    """Asks for a student of the champion where it is large and none was tried yet; called every minute.
+
+    One try for each champion: what its gate refused would be refused again. It waits for other runs to end.
+    """
+    deployment = selectors.deployment_current()
+    if deployment is None or not wants_student(deployment.weights):
+        return None
+    if TrainingRun.objects.filter(kind=TrainingRun.Kind.STUDENT, teacher=deployment.weights).exists():
+        return None
+    try:
+        with transaction.atomic():
+            run = TrainingRun.objects.create(
+                kind=TrainingRun.Kind.STUDENT,
+                network=selectors.SMALL,
+                teacher=deployment.weights,
+                base=present(),
+                minutes=selectors.policy().minutes,
+                requested_by=BY,
+            )
+            leases.enqueue(run)
+    except IntegrityError:
+        return None  # another run is under way: the next minute asks again
+    return run
+
+
+def wants_student(champion: Weights) -> bool:
+    """Whether CPUs and browsers are better served by a student, and these weights can teach one."""
+    return champion.network != selectors.SMALL and champion.card.get("format") != "onnx"
+
+
+def present() -> Weights:
+    """The student to be beaten: the one that serves, else the newest small champion, else the shipped weights."""
+    deployment = selectors.deployment_current()
+    serving = selectors.student_of(deployment) if deployment else None
+    if serving:
+        return serving.weights
+    for standing in reversed(selectors.deployments_standing()):
+        if standing.weights.network == selectors.SMALL:
+            return standing.weights
+    return weights_register(folder=sets.starter_folder())
+
+
+def student_deploy(decision: PromotionDecision, by: str) -> StudentDeployment:
+    """Makes a student that passed serve CPUs and browsers. Within the transaction of its decision.
+
+    Raises NotSigned for a decision that this installation did not write.
+    """
+    signing.check(decision)
+    assert decision.run is not None
+    assert decision.run.teacher is not None
+    return StudentDeployment.objects.create(
+        weights=decision.challenger, decision=decision, champion=decision.run.teacher, by=by
+    )
