@@ -63,7 +63,7 @@ class PhotoListView(OwnerView, ListAPIView):
         owner, data = owner_of(request), image.read()
         with timing.stage("decode"):
             picture = pictures.decode(data)
-        predictor = lineage.predictor_current()
+        predictor = lineage.predictor_current(owner)
         cut = predictor.predict(picture.small)
         timing.add(cut.timings)
         if consent is None:
