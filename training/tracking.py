@@ -46,8 +46,9 @@ class MlflowTracker(Tracker):
         impatient()
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError  # MlflowClient speaks to a database through it
 
-        self.away = (MlflowException, OSError)
+        self.away = (MlflowException, SQLAlchemyError, OSError)
         self.untold: deque[Callable[[], Any]] = deque()
         self.complained = False
         self.client = MlflowClient(tracking_uri=uri)
