@@ -41,7 +41,7 @@ def dataset_freeze(*, workspace: Path) -> DatasetVersion:
     dvc = Workspace(workspace, settings.DVC_REMOTE)
     try:
         workspace.mkdir(parents=True, exist_ok=True)
-        with _lock(workspace):
+        with locked(workspace):
             dvc.ensure()
             with pictures.all_or_checked(workspace, dvc.data):
                 return _freeze(dvc)
@@ -79,7 +79,7 @@ def dataset_checkout(*, number: int, workspace: Path) -> Path:
     dvc = Workspace(workspace, settings.DVC_REMOTE)
     try:
         workspace.mkdir(parents=True, exist_ok=True)
-        with _lock(workspace):
+        with locked(workspace):
             dvc.ensure()
             _check(dvc.pull(version.dvc_text), version)
     except (OSError, DvcError, ManifestError) as error:
@@ -185,7 +185,8 @@ def _check(folder: Path, version: DatasetVersion) -> None:
 
 
 @contextmanager
-def _lock(workspace: Path) -> Iterator[None]:
+def locked(workspace: Path) -> Iterator[None]:
+    """One at a time works in a workspace."""
     with (workspace / "freeze.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

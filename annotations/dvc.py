@@ -24,9 +24,39 @@ CONFIG = """\
 RUN = """
 import json, sys
 from dvc.cli import main
-for command in json.loads(sys.argv[1]):
+(commands,) = json.load(sys.stdin)
+for command in commands:
     if status := main(command):
+        print(f"This was `dvc {command[0]}`.")
         sys.exit(status)
+"""
+PURGE = """
+import json, pathlib, sys, yaml
+from dvc.repo import Repo
+from dvc_data.hashfile.db import get_index
+from dvc_data.hashfile.hash_info import HashInfo
+from dvc_data.hashfile.transfer import find_tree_by_obj_id
+texts, names = json.load(sys.stdin)
+names, oids = set(names), set()
+with Repo() as repo:
+    remote, cache = repo.cloud.get_remote_odb(), repo.cache.local
+    for text in texts:
+        out = yaml.safe_load(text)["outs"][0]
+        tree = find_tree_by_obj_id([cache, remote], HashInfo("md5", out["md5"]))
+        if tree is None:
+            sys.exit(f"Neither the remote nor the cache has the list of files {out['md5']}.")
+        oids |= {hash_info.value for key, _, hash_info in tree if key[-1].partition(".")[0] in names}
+    there = set()
+    for odb in (remote, cache):
+        found = {oid for oid in oids if odb.fs.exists(odb.oid_to_path(oid))}
+        for oid in found:
+            odb.delete(oid)
+        there |= found
+    get_index(remote).clear()
+for path in pathlib.Path("data").glob("*/*"):
+    if path.stem in names:
+        path.unlink()
+print(len(there))
 """
 
 
@@ -58,6 +88,13 @@ class Workspace:
         self._dvc(["add", DATA, "--quiet"], ["push", f"{DATA}.dvc", "--quiet"])
         return (self.folder / f"{DATA}.dvc").read_text()
 
+    def purge(self, texts: list[str], names: list[str]) -> int:
+        """Removes files from `data/`, the cache and the remote, for good; answers how many there were.
+
+        `texts` are the .dvc texts of folders that held them, `names` the files' names without their endings.
+        """
+        return int(self._python(PURGE, texts, names))
+
     def forget_state(self) -> None:
         """Removes what DVC remembers of files and locks, which a full disk may have cut short. The cache stays."""
         shutil.rmtree(self.folder / ".dvc" / "tmp", ignore_errors=True)
@@ -70,12 +107,16 @@ class Workspace:
 
     def _dvc(self, *commands: list[str]) -> None:
         """Runs commands one after the other in one process, until one fails."""
+        self._python(RUN, commands)
+
+    def _python(self, script: str, *arguments: object) -> str:
+        """Runs a script that uses DVC, in a process of its own; answers what it printed last."""
         environment = {**os.environ, **QUIET, "DVC_SITE_CACHE_DIR": str(self.folder / ".dvc" / "tmp" / "site")}
         done = subprocess.run(
-            [sys.executable, "-c", RUN, json.dumps(commands)],
+            [sys.executable, "-c", script],
             cwd=self.folder,
             env=environment,
-            stdin=subprocess.DEVNULL,
+            input=json.dumps(arguments),
             capture_output=True,
             text=True,
             errors="replace",
@@ -83,5 +124,5 @@ class Workspace:
         )
         if done.returncode != 0:
             tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-8:])
-            said = "`, `dvc ".join(command[0] for command in commands)
-            raise DvcError(f"`dvc {said}` failed in {self.folder}:\n{tail}")
+            raise DvcError(f"DVC failed in {self.folder}:\n{tail}")
+        return done.stdout.strip().rpartition("\n")[2]

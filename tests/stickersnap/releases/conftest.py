@@ -1,5 +1,6 @@
 """Real weights, a real database, a state folder of its own for every test."""
 
+import hashlib
 import json
 import shutil
 import uuid
@@ -7,8 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from django.utils import timezone
 
 
 @pytest.fixture(autouse=True)
@@ -140,5 +143,70 @@ def finished_run(db: None, other_weights: Callable[[int], Path], next_token: Cal
         }
         (folder / "evaluation.json").write_text(json.dumps(evaluation))
         return run
+
+    return make
+
+
+@pytest.fixture
+def workspace(state: Path) -> Path:
+    return state / "dvc"
+
+
+@pytest.fixture
+def approve(people: Any, as_png: Callable[..., bytes], disc: Callable[..., Any]) -> Callable[..., Any]:
+    """An approved correction of a new picture, or another one of a given photo."""
+    from annotations.models import Correction, Photo, Prediction, Review
+    from segmentation import mask
+
+    def make(
+        shade: int = 100,
+        *,
+        photo: Any = None,
+        consented: bool = True,
+        verdict: str | None = "approve",
+        group: uuid.UUID | None = None,
+        radius: float = 0.35,
+        owner: uuid.UUID | None = None,
+    ) -> Any:
+        picture = as_png(np.full((40, 60, 3), shade, np.uint8))
+        photo = photo or Photo.objects.create(
+            owner=owner or people.alice.owner,
+            image=picture,
+            media_type="image/png",
+            sha256=hashlib.sha256(picture).hexdigest(),
+            upload_sha256=hashlib.sha256(picture).hexdigest(),
+            width=60,
+            height=40,
+            phash=int(hashlib.sha256(picture).hexdigest()[:15], 16),
+            group=group or uuid.uuid4(),
+            consented_at=timezone.now() if consented else None,
+        )
+        alpha = mask.encode_png(disc(40, 60, radius))
+        prediction, _ = Prediction.objects.get_or_create(
+            photo=photo,
+            weights="a" * 64,
+            defaults={
+                "mask": alpha,
+                "network": "basnet-small",
+                "device": "cpu",
+                "uncertainty": 0,
+                "subject_score": 1,
+                "subject_found": True,
+            },
+        )
+        correction = Correction.objects.create(
+            id=uuid.uuid4(),
+            photo=photo,
+            prediction=prediction,
+            author=photo.owner,
+            mask=alpha,
+            mask_sha256=hashlib.sha256(alpha).hexdigest(),
+            iou=0.5,
+        )
+        if verdict:
+            Review.objects.create(
+                correction=correction, version=1, reviewer=people.rita, verdict=verdict, reason="because"
+            )
+        return correction
 
     return make

@@ -1,75 +1,18 @@
 """Approved corrections become a dataset version that comes back bit for bit."""
 
-import hashlib
 import shutil
 import uuid
 from pathlib import Path
 
-import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
-from django.utils import timezone
 
 from annotations.datasets import corrections_new, dataset_freeze, dataset_restore
 from annotations.exceptions import DatasetError, NotFound
-from annotations.models import Correction, DatasetItem, DatasetVersion, Photo, Prediction, Review
+from annotations.models import Correction, DatasetItem, DatasetVersion, LeftOut, Review
 from segmentation import manifest, mask
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def workspace(state):
-    return state / "dvc"
-
-
-@pytest.fixture
-def approve(people, as_png, disc):
-    """An approved correction of a new picture, or another one of a given photo."""
-
-    def make(shade=100, *, photo=None, consented=True, verdict="approve", group=None, radius=0.35):
-        picture = as_png(np.full((40, 60, 3), shade, np.uint8))
-        photo = photo or Photo.objects.create(
-            owner=people.alice.owner,
-            image=picture,
-            media_type="image/png",
-            sha256=hashlib.sha256(picture).hexdigest(),
-            upload_sha256=hashlib.sha256(picture).hexdigest(),
-            width=60,
-            height=40,
-            phash=shade,
-            group=group or uuid.uuid4(),
-            consented_at=timezone.now() if consented else None,
-        )
-        alpha = mask.encode_png(disc(40, 60, radius))
-        prediction, _ = Prediction.objects.get_or_create(
-            photo=photo,
-            weights="a" * 64,
-            defaults={
-                "mask": alpha,
-                "network": "basnet-small",
-                "device": "cpu",
-                "uncertainty": 0,
-                "subject_score": 1,
-                "subject_found": True,
-            },
-        )
-        correction = Correction.objects.create(
-            id=uuid.uuid4(),
-            photo=photo,
-            prediction=prediction,
-            author=photo.owner,
-            mask=alpha,
-            mask_sha256=hashlib.sha256(alpha).hexdigest(),
-            iou=0.5,
-        )
-        if verdict:
-            Review.objects.create(
-                correction=correction, version=1, reviewer=people.rita, verdict=verdict, reason="because"
-            )
-        return correction
-
-    return make
 
 
 def files(folder: Path):
@@ -180,12 +123,24 @@ def test_a_workspace_that_can_not_be_written_says_so(approve, tmp_path):
         dataset_freeze(workspace=tmp_path / "file" / "dvc")
 
 
-def test_a_damaged_mask_in_the_table_is_named(workspace, approve, disc):
+def test_a_damaged_mask_in_the_table_is_left_out_and_named_until_it_is_mended(workspace, approve, disc):
     correction = approve(10)
+    whole = bytes(correction.mask)
     Correction.objects.filter(id=correction.id).update(mask=mask.encode_png(disc(40, 60, 0.1)))
     with pytest.raises(DatasetError, match=str(correction.id)):
         dataset_freeze(workspace=workspace)
     assert not DatasetVersion.objects.exists()
+    other = approve(20)
+    first = dataset_freeze(workspace=workspace)
+    assert [item.correction for item in first.items.all()] == [other.id]
+    (out,) = LeftOut.objects.filter(dataset=first)
+    assert (out.correction, out.why) == (correction.id, "damaged")
+    assert "backup" in out.reason
+    assert corrections_new() == 0
+    Correction.objects.filter(id=correction.id).update(mask=whole)
+    second = dataset_freeze(workspace=workspace)
+    assert {item.correction for item in second.items.all()} == {correction.id, other.id}
+    assert not second.left_out.exists()
 
 
 def test_new_corrections_are_counted_until_they_are_frozen(workspace, approve):

@@ -1,0 +1,142 @@
+"""What freezing costs: 10,000 pairs at first, then ten more. `make bench` prints it; BENCH_WRITE=1 writes the page.
+
+`python -m pytest tests/benchmarks/bench_freeze.py --capture=no`; FREEZE_PAIRS sets how many pairs.
+"""
+
+import datetime
+import hashlib
+import io
+import os
+import resource
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.utils import timezone
+from PIL import Image
+
+from annotations import datasets, fingerprints, sketch
+from annotations.models import Correction, Photo, Prediction, Review
+from segmentation import mask as masks
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "benchmarks" / "freeze.md"
+PAIRS = int(os.environ.get("FREEZE_PAIRS", "10000"))
+MORE, PEOPLE = 10, 500
+FIRST_BAR, MORE_BAR = 60.0, 10.0
+SIDE = 96
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(3600)]
+
+
+def jpeg(generator: np.random.Generator) -> bytes:
+    small = Image.fromarray(generator.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+    out = io.BytesIO()
+    small.resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(out, "JPEG", quality=85)
+    return out.getvalue()
+
+
+def disc(generator: np.random.Generator) -> np.ndarray:
+    y, x = np.mgrid[:SIDE, :SIDE]
+    cy, cx, radius = generator.uniform((30, 30, 12), (66, 66, 40))
+    return (np.clip(radius - np.hypot(y - cy, x - cx) + 0.5, 0, 1) * 255).astype(np.uint8)
+
+
+def insert(count: int, seed: int, reviewer) -> None:
+    """So many consented photos of 500 people, each different, each with an approved correction."""
+    generator = np.random.default_rng(seed)
+    owners = [uuid.UUID(int=i + 1) for i in range(PEOPLE)]
+    for start in range(0, count, 500):
+        rows = []
+        for _ in range(min(500, count - start)):
+            image, alpha = jpeg(generator), disc(generator)
+            mask, sha256 = masks.encode_png(alpha), hashlib.sha256(image).hexdigest()
+            photo = Photo(
+                owner=owners[int(generator.integers(PEOPLE))],
+                image=image,
+                media_type="image/jpeg",
+                sha256=sha256,
+                upload_sha256=sha256,
+                width=SIDE,
+                height=SIDE,
+                phash=fingerprints.signed(int(generator.integers(0, 2**64, dtype=np.uint64))),
+                group=uuid.uuid4(),
+                consented_at=timezone.now(),
+            )
+            answer = {"network": "disc", "device": "cpu", "uncertainty": 0, "subject_score": 1, "subject_found": True}
+            prediction = Prediction(photo=photo, weights="a" * 64, mask=mask, **answer)
+            correction = Correction(
+                id=uuid.uuid4(),
+                photo=photo,
+                prediction=prediction,
+                author=photo.owner,
+                mask=mask,
+                mask_sha256=hashlib.sha256(mask).hexdigest(),
+                iou=0.9,
+                sketch=sketch.draw(alpha, alpha),
+            )
+            rows.append((photo, prediction, correction))
+        for model, column in ((Photo, 0), (Prediction, 1), (Correction, 2)):
+            model.objects.bulk_create(row[column] for row in rows)
+        Review.objects.bulk_create(
+            Review(correction=row[2], version=1, reviewer=reviewer, verdict="approve") for row in rows
+        )
+
+
+def megabytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def timed(workspace: Path) -> tuple[float, int]:
+    begun = time.perf_counter()
+    version = datasets.dataset_freeze(workspace=workspace)
+    return time.perf_counter() - begun, version.items.count()
+
+
+def test_freezing(people, settings, tmp_path):
+    settings.DVC_REMOTE = str(tmp_path / "remote")
+    insert(100, 1, people.rita)
+    timed(tmp_path / "warm")  # imports, and what Python keeps
+    before = megabytes()
+    insert(PAIRS - 100, 2, people.rita)
+    inserted = megabytes()
+    first, held = timed(tmp_path / "dvc")
+    grown = megabytes() - max(before, inserted)
+    insert(MORE, 3, people.rita)
+    more, after = timed(tmp_path / "dvc")
+    again, _ = timed(tmp_path / "dvc")
+    lines = [
+        f"| the first freeze of {held:,} pairs | {first:.1f} s | ≤ {FIRST_BAR:.0f} s | {met(first, FIRST_BAR)} |",
+        f"| a freeze with {MORE} new pairs | {more:.1f} s | ≤ {MORE_BAR:.0f} s | {met(more, MORE_BAR)} |",
+        f"| a freeze with nothing new | {again:.1f} s | | |",
+        f"| memory it took beyond what a freeze of 100 takes | {max(0.0, grown):.0f} MB | | |",
+    ]
+    print("\nbar | measured | bar | met / not met", *lines, sep="\n")
+    assert after <= held + MORE
+    assert held > 0.9 * PAIRS
+    if os.environ.get("BENCH_WRITE") == "1":
+        write(lines)
+
+
+def met(value: float, bar: float) -> str:
+    return "met" if value <= bar else "not met"
+
+
+def write(lines: list[str]) -> None:
+    machine = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "machine.py"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    PAGE.write_text(
+        "# What freezing costs\n\n"
+        f"{PAIRS:,} distinct pairs ({SIDE}×{SIDE} JPEG and PNG) of {PEOPLE} people, each with an approved correction, "
+        "in a real PostgreSQL; DVC's remote is a folder on the same disk. A freeze reads the approved corrections, "
+        "decides sides, writes and hashes new pictures, adds and pushes them with DVC and records the version.\n\n"
+        "| | measured | bar | |\n|---|---|---|---|\n" + "\n".join(lines) + "\n\n"
+        f"{datetime.datetime.now(datetime.UTC).date()}, "
+        "`BENCH_WRITE=1 python -m pytest tests/benchmarks/bench_freeze.py --capture=no`\n\n"
+        f"```\n{machine}\n```\n"
+    )
