@@ -7,12 +7,17 @@ the present one, after which a former key can be dropped.
 
 import hashlib
 import json
+import logging
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
 from django.utils.crypto import constant_time_compare, salted_hmac
 
+from segmentation.weights import WeightsSet
 from stickersnap.releases.exceptions import NotSigned
+
+log = logging.getLogger(__name__)
 
 SALT = "stickersnap.releases.decision"
 
@@ -57,3 +62,21 @@ def check(decision: Any) -> None:
             f"Decision {decision.id} was not signed by this installation: it deploys nothing. "
             "`manage.py decision verify` shows which are; docs/gate.md says what to do after a lost key."
         )
+
+
+def proven(decision: Any, found: WeightsSet) -> WeightsSet:
+    """The set with only those forms that the decision names, or that came since and were registered.
+
+    What stands in a folder is not believed: its card names its own forms. Weights without a form serve by torch.
+    """
+    signed = decision.evidence.get("digests", {}).get("forms", {})
+    registered = decision.challenger.card.get("forms") or {}
+    kept = {
+        name: entry
+        for name, entry in found.forms.items()
+        if entry["sha256"] == (signed.get(name) or registered.get(name, {}).get("sha256"))
+    }
+    if kept.keys() != found.forms.keys():
+        dropped = ", ".join(sorted(found.forms.keys() - kept.keys()))
+        log.warning("Forms of %s that no decision names are not used: %s", found.sha256[:12], dropped)
+    return replace(found, card={**found.card, "forms": kept} if found.forms else found.card)
