@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 CERTAIN_SHARE = 0.01
 SUBJECT_SHARE = 0.02
 PEAK_SHARES = (0.001, 0.005)
+GROUP = 16
 
 Map = NDArray[np.float32]
 
@@ -36,7 +37,7 @@ def subject_score(refined: Map, coarse: Map, card: Mapping[str, Any]) -> float:
     """
     subject = card.get("subject") or {}
     if "coefficients" not in subject:
-        return highest(refined, SUBJECT_SHARE)
+        return highest(refined, (SUBJECT_SHARE,))[0]
     products = zip(subject["coefficients"], subject_features(refined, coarse), strict=True)
     logit = subject["intercept"] + sum(coefficient * feature for coefficient, feature in products)
     return 1 / (1 + math.exp(-max(-50.0, min(50.0, logit))))
@@ -47,7 +48,7 @@ def subject_features(refined: Map, coarse: Map) -> list[float]:
 
     So small a share is there in a small or thin subject, too.
     """
-    return [logit_of(highest(map_, share)) for map_ in (refined, coarse) for share in PEAK_SHARES]
+    return [logit_of(mean) for map_ in (refined, coarse) for mean in highest(map_, PEAK_SHARES)]
 
 
 def subject_fault(card: Mapping[str, Any]) -> str:
@@ -69,8 +70,19 @@ def logit_of(probability: float) -> float:
     return math.log((probability + 0.001) / (1.001 - probability))
 
 
-def highest(probability: Map, share: float) -> float:
-    """The mean of the highest `share` of an H×W map."""
+def highest(probability: Map, shares: tuple[float, ...]) -> list[float]:
+    """The means of the highest `shares` of an H×W map, each at most one half."""
     flat = probability.ravel()
-    count = max(1, round(flat.size * share))
-    return float(np.partition(flat, flat.size - count)[-count:].mean(dtype=np.float64))
+    counts = [max(1, round(flat.size * share)) for share in shares]
+    most = candidates(flat, max(counts))
+    return [float(np.partition(most, most.size - count)[-count:].mean(dtype=np.float64)) for count in counts]
+
+
+def candidates(flat: Map, count: int) -> Map:
+    """Of N values the few among which the highest `count` are: a tenth of the time of looking for these among all."""
+    groups = flat[: flat.size - flat.size % GROUP].reshape(GROUP, -1)
+    if count > groups.shape[1]:
+        return flat
+    # So many groups have a value of at least this: as many values are at least as high.
+    least = np.partition(groups.max(0), groups.shape[1] - count)[groups.shape[1] - count]
+    return flat[flat >= least]

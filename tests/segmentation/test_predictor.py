@@ -11,7 +11,7 @@ from segmentation import edge, mask, picture, subjects, weights
 from segmentation.__main__ import main
 from segmentation.predictor import DeviceError, TorchPredictor
 from segmentation.transforms import normalise
-from segmentation.uncertainty import subject_score, uncertainty
+from segmentation.uncertainty import highest, subject_score, uncertainty
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +129,15 @@ def test_the_data_contract_needs_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize("shape", [(256, 256), (320, 320), (5, 7), (1, 1)])
+@pytest.mark.parametrize("values", ["noise", "subject", "constant"])
+def test_the_means_of_the_highest_are_those_of_all_sorted(shape: tuple[int, int], values: str) -> None:
+    noise = np.random.default_rng(0).random(shape).astype(np.float32)
+    found = {"noise": noise, "subject": np.clip(noise * 40 - 30, 0, 1), "constant": noise * 0 + 0.25}[values]
+    shares = (0.001, 0.005, 0.02, 0.3)
+    ordered = np.sort(found.ravel())[::-1]
+    expected = [ordered[: max(1, round(found.size * share))].mean(dtype=np.float64) for share in shares]
+    assert highest(found, shares) == pytest.approx(expected)
+    assert highest(found, shares[:1]) == pytest.approx(expected[:1])

@@ -19,8 +19,16 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 LINGER_SECONDS = 5.0
 FIRST_LINE = 512
-CHUNK = 1 << 18
+CHUNK = 1 << 16
 NOBODY_THERE = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED)
+
+
+class Connection(TConn):
+    """One whose body is read in few large pieces: each read gives up the interpreter, and waits to have it again."""
+
+    def init(self) -> None:
+        super().init()
+        self.parser.unreader.mxchunk = CHUNK
 
 
 class DoorWorker(ThreadWorker):
@@ -40,7 +48,7 @@ class DoorWorker(ThreadWorker):
                 raise
             return
         self.nr_conns += 1
-        conn = TConn(self.cfg, client, address, listener.getsockname())
+        conn = Connection(self.cfg, client, address, listener.getsockname())
         conn.set_timeout()
         self.pending_conns.append(conn)
         self.poller.register(client, EVENT_READ, partial(self.on_pending_socket_readable, conn))

@@ -1,6 +1,9 @@
 """Stickers over HTTP."""
 
+from __future__ import annotations
+
 import uuid
+from typing import TYPE_CHECKING, Any
 
 from django.http import HttpResponse
 from django.urls import reverse
@@ -24,6 +27,9 @@ from segmentation import subjects
 from segmentation.picture import EmptyUploadError
 from stickersnap.stickers import selectors, services
 from stickersnap.stickers.models import Sticker
+
+if TYPE_CHECKING:
+    from segmentation.predictor import Predictor
 
 PATIENCE = 20.0  # seconds a sticker waits for its turn: it is made of a photo that is already here
 
@@ -137,34 +143,42 @@ class CutView(APIView):
     parser_classes = [MultiPartParser]
     schema = None
 
+    predictor: Predictor | None = None
+
     def post(self, request: Request) -> HttpResponse:
-        timing, upload, wish = Timing(), request.FILES.get("data"), wish_of(request)
+        self.timing, upload, wish = Timing(), request.FILES.get("data"), wish_of(request)
         if upload is None:
             raise EmptyUploadError("Send the photo as multipart field `data`: curl -F data=@photo.jpg …")
         whole = "target" not in request.query_params
-        with admission.photo(timing.stage):
-            return made(upload.read(), wish, timing, whole)
+        with admission.photo(self.timing.stage):
+            return self.made(upload.read(), wish, whole)
 
+    def made(self, data: bytes, wish: services.Wish, whole: bool) -> HttpResponse:
+        """The sticker that is wished for; where `whole`, the cut-out at the photo's own scale."""
+        with self.timing.stage("decode"):
+            picture = pictures.decode(data, shorter=None if whole else pictures.SMALL)
+            small = picture.small
+        predictor = predictor_current()
+        cut = predictor.predict(small)
+        self.predictor = predictor
+        self.timing.add(cut.timings)
+        if not cut.subject_found:
+            raise NoSubjectFound
+        with self.timing.stage("encode"):
+            if whole:
+                png = services.cut_out(picture.rgb, cut.alpha, wish["subject"], self.timing.stage)
+                return HttpResponse(png, content_type="image/png")
+            file = services.sticker_made(
+                upload=data, picture=picture, alpha=cut.alpha, wish=wish, stage=self.timing.stage
+            )
+            return HttpResponse(file.data, content_type=file.media_type)
 
-def made(data: bytes, wish: services.Wish, timing: Timing, whole: bool) -> HttpResponse:
-    """The sticker that is wished for; where `whole`, the cut-out at the photo's own scale."""
-    with timing.stage("decode"):
-        picture = pictures.decode(data, shorter=None if whole else pictures.SMALL)
-        small = picture.small
-    predictor = predictor_current()
-    cut = predictor.predict(small)
-    timing.add(cut.timings)
-    if not cut.subject_found:
-        raise NoSubjectFound
-    with timing.stage("encode"):
-        if whole:
-            png = services.cut_out(picture.rgb, cut.alpha, wish["subject"], timing.stage)
-            response = HttpResponse(png, content_type="image/png")
-        else:
-            file = services.sticker_made(upload=data, picture=picture, alpha=cut.alpha, wish=wish, stage=timing.stage)
-            response = HttpResponse(file.data, content_type=file.media_type)
-    name_predictor(response, predictor, timing)
-    return response
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        """Whatever comes of a photo once it was cut, that there is no subject too, says by what."""
+        final = super().finalize_response(request, response, *args, **kwargs)
+        if self.predictor is not None:
+            name_predictor(final, self.predictor, self.timing)
+        return final
 
 
 def wish_of(request: Request) -> services.Wish:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def served(monkeypatch, starter):
-    monkeypatch.setattr("stickersnap.releases.serving.predictor_current", lambda: starter)
+    monkeypatch.setattr("stickersnap.releases.serving.predictor_current", lambda *_: starter)
 
 
 def upload(client, data: bytes) -> dict:
@@ -177,6 +177,16 @@ def test_post_to_the_root_answers_in_the_one_error_shape(client, as_png):
         answer = client.post("/", fields)
         assert (answer.status_code, answer.json()["code"]) == (status, code)
         assert answer.json()["detail"]
+        assert ("X-Weights" in answer) == (code == "no_subject_found"), "said where a network was asked, and only there"
+
+
+def test_that_there_is_no_subject_says_who_found_none(client, as_png):
+    flat = as_png(np.full((64, 64, 3), 200, np.uint8))
+    answer = client.post("/?target=whatsapp", {"data": SimpleUploadedFile("x.png", flat)})
+    assert (answer.status_code, answer.json()["code"]) == (422, "no_subject_found")
+    assert len(answer["X-Weights"]) == 64
+    assert answer["X-Device"] == "cpu"
+    assert {"decode", "queue", "network"} <= {stage.split(";")[0] for stage in answer["Server-Timing"].split(", ")}
 
 
 @pytest.mark.parametrize(("target", "kind", "size"), [
