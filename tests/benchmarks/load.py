@@ -3,8 +3,9 @@
 `python load.py < plan.json > answers.json`. A plan: `url`, `road` ("call": one POST to `path` with the photo as form
 `field`, answered by a picture with `magic` in its head; or "page"), `photos` (files), and either `rate`
 (visits a second) or `crowd` (so many visitors, each coming back at once: only to find what the server can do), for
-`seconds` or for `visits`. Latency is counted from when a visit was due, so a server that stalls is charged for
-everyone it kept waiting (no coordinated omission).
+`seconds` or for `visits`. `paths` (path and magic each) are visited in turn instead of `path`, where there are any.
+Latency is counted from when a visit was due, so a server that stalls is charged for everyone it kept waiting (no
+coordinated omission).
 
 It shares its cores with the server: one thread, plain sockets (exchange.py), every request written once beforehand.
 """
@@ -56,10 +57,10 @@ def multipart(field: str, photo: bytes, fields: dict[str, str]) -> tuple[bytes, 
 class Call:
     """One call, photo in, picture out."""
 
-    def __init__(self, plan: dict[str, Any], host: str, photo: bytes) -> None:
+    def __init__(self, plan: dict[str, Any], host: str, photo: bytes, path: str, magic: str) -> None:
         body, kind = multipart(plan["field"], photo, plan.get("fields", {}))
-        self.request = exchange.request("POST", plan["path"], host, body, kind)
-        self.magic = plan["magic"].encode()
+        self.request = exchange.request("POST", path, host, body, kind)
+        self.magic = magic.encode()
 
     def visit(self) -> Visit:
         reply = yield self.request
@@ -71,7 +72,7 @@ class Page:
 
     cookie = ""  # one browser for the whole run
 
-    def __init__(self, plan: dict[str, Any], host: str, photo: bytes) -> None:
+    def __init__(self, plan: dict[str, Any], host: str, photo: bytes, *_: str) -> None:
         self.host = host
         self.form = multipart("image", photo, {})
 
@@ -116,7 +117,10 @@ class Run:
         assert where.port is not None
         host = f"{where.hostname}:{where.port}"
         self.wire = exchange.Wire((where.hostname, where.port), PATIENCE)
-        self.roads = itertools.cycle([ROADS[plan["road"]](plan, host, Path(p).read_bytes()) for p in plan["photos"]])
+        photos = [Path(photo).read_bytes() for photo in plan["photos"]]
+        paths = plan.get("paths") or [(plan["path"], plan["magic"])]
+        road = ROADS[plan["road"]]
+        self.roads = itertools.cycle([road(plan, host, photo, *path) for path in paths for photo in photos])
         self.answers: list[Answer] = []
         self.going = 0
 

@@ -33,6 +33,7 @@ def write(found: dict[str, Any]) -> Path:
         print(f"Not measured yet, so no report: {', '.join(sorted(missing))}")
         return kept
     plot(notes["load"], folder / "latency.svg")
+    plot_memory(notes["memory"], folder / "memory.svg")
     path = folder / "service.md"
     path.write_text("\n".join(page(notes)) + "\n")
     return path
@@ -61,10 +62,11 @@ def page(notes: dict[str, Any]) -> list[str]:
     return [
         "# Speed of the service",
         "",
-        f"{notes['date']}, by `BENCH_WRITE=1 make bench`; written by tests/benchmarks/report.py. The load generator",
-        "ran on the same cores as the servers; its share stands in the last column. The work differs: StickerSnap",
-        "finds the edge in the photo, cleans its colours, outlines it and compresses to 100,000 bytes; the baselines",
-        "answer the raw cut-out.",
+        f"{notes['date']}, by `BENCH_WRITE=1 make bench`; written by tests/benchmarks/report.py. The load generator,",
+        "one thread on plain sockets with requests made beforehand, ran on the same cores as the servers; what it took",
+        "of them stands in the last column, and no figure is corrected for it. The work differs: StickerSnap finds the",
+        "edge in the photo, cleans its colours, outlines it and compresses to 100,000 bytes; the baselines answer the",
+        "raw cut-out.",
         *(["", notes["remark"]] if notes.get("remark") else []),
         "",
         "```",
@@ -131,10 +133,15 @@ def page(notes: dict[str, Any]) -> list[str]:
         "",
         "## Memory, start, rest",
         "",
+        "![Resident memory against stickers made](memory.svg)",
+        "",
+        "Of the processes that answer. Photos of 128 pixels, four at a time; of StickerSnap nine cut-outs to each",
+        "WhatsApp sticker. First, last: medians of the first and the last fifth of the run, after a hundred others.",
+        "",
         *table(
-            ["server", "stickers", "MiB at first", "MiB at last", "most"],
+            ["server", "stickers", "seconds", "MiB at first", "MiB at last", "most"],
             [
-                [name, str(m["visits"]), *(f"{m[k]:.0f}" for k in ("first", "last", "most"))]
+                [name, f"{m['visits']:,}", ms(m.get("seconds")), *(f"{m[k]:.0f}" for k in ("first", "last", "most"))]
                 for name, m in notes["memory"].items()
             ],
         ),
@@ -148,6 +155,25 @@ def page(notes: dict[str, Any]) -> list[str]:
         + ", ".join(f"{part} {size:.0f} MiB" for part, size in notes["idle"]["memory"].items())
         + f". Over the bare network ({notes['overhead']['backend']}, {notes['overhead']['bare']:.1f} ms) the service "
         f"adds {notes['overhead']['p50']:.1f} ms at the median, beside decoding, edge and encoding.",
+        *(swaps(notes["swap"]) if "swap" in notes else []),
+    ]
+
+
+def swaps(found: dict[str, Any]) -> list[str]:
+    """The part about weights that change while photos come in."""
+    rows = [
+        [kind, str(row["times"]), f"{row['p50']:.1f}", f"{row['most']:.1f}", f"{row['bar']:g}"]
+        for kind, row in found["kinds"].items()
+    ]
+    return [
+        "",
+        "## Other weights under load",
+        "",
+        f"{found['rate']:g} photos a second all the while, {found['answers']} in all; {found['failed']} failed.",
+        "Seconds from the commit of the deployment to the first answer that names its weights: a process looks for",
+        "newer deployments once a second, loads them beside the present ones and tries the golden pictures first.",
+        "",
+        *table(["", "times", "p50", "most", "bar"], rows),
     ]
 
 
@@ -200,6 +226,28 @@ def plot(load: dict[str, list[dict[str, Any]]], path: Path) -> None:
     axes.set_xlabel("photos offered a second")
     axes.set_ylabel("ms from when it was due")
     axes.set_title("Photo → sticker, open loop")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
+    pyplot.close(figure)
+
+
+def plot_memory(memory: dict[str, dict[str, Any]], path: Path) -> None:
+    """Resident memory against the stickers made, a line a server."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    from matplotlib import pyplot
+
+    mpl.rcParams["svg.hashsalt"] = "stickersnap"
+    figure, axes = pyplot.subplots(figsize=(7.5, 3.4))
+    for name, row in memory.items():
+        samples = row.get("samples", [])
+        made = [row["visits"] * place / max(1, len(samples) - 1) for place in range(len(samples))]
+        axes.plot(made, samples, color=COLOURS.get(name), label=name)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("stickers made")
+    axes.set_ylabel("MiB resident")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
