@@ -28,6 +28,7 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 600  # seconds that a loaded machine may take for any one step
 OPERATOR = ("olga", "olga-operates-10")
 SIDE = 96
+SMALL_MEGABYTES = 200
 
 
 class Installation:
@@ -39,7 +40,8 @@ class Installation:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
         self.url = f"http://localhost:{self.port}"
-        self.terminal = state / "terminal.txt"
+        self.terminal = state.with_name(f"{state.name}.terminal.txt")
+        self.small = os.path.ismount(state)
         self.environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | {
             "STICKERSNAP_STATE": str(state),
             "STICKERSNAP_UPLOADS_PER_MINUTE": "1000000",
@@ -214,23 +216,45 @@ def mask_of() -> Callable[[int], bytes]:
     return make
 
 
-@pytest.fixture(scope="session")
-def install() -> Callable[[], contextlib.AbstractContextManager[Installation]]:
-    """install(): a context in which an installation of its own is up, with an operator."""
+@contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    """A disk in memory is mounted on `folder`, where one may; else the folder stays what it is."""
+    size = f"size={SMALL_MEGABYTES}m,mode=711"
+    mount = ["mount", "-t", "tmpfs", "-o", size, "stickersnap-siege", str(folder)]
+    mounted = os.geteuid() == 0 and subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    try:
+        yield
+    finally:
+        if mounted:
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
-    @contextmanager
-    def installed(state: Path | None = None, **settings: str) -> Iterator[Installation]:
-        with tempfile.TemporaryDirectory(prefix="stickersnap-siege-", ignore_cleanup_errors=True) as folder:
-            place = state or Path(folder).resolve()
-            place.chmod(0o711)
-            installation = Installation(place)
+
+@contextmanager
+def installed(*, small: bool = False, **settings: str) -> Iterator[Installation]:
+    """An installation of its own that is up, with an operator; `small`: on a disk that is soon full."""
+    with tempfile.TemporaryDirectory(prefix="stickersnap-siege-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)
+        state = Path(folder).resolve() / "state"
+        state.mkdir(mode=0o711)
+        with small_disk(state) if small else contextlib.nullcontext():
+            installation = Installation(state)
             installation.environment |= settings
-            installation.start()
             try:
+                installation.start()
                 done = installation.manage("operator", OPERATOR[0], STICKERSNAP_OPERATOR_PASSWORD=OPERATOR[1])
                 assert done.returncode == 0, done.stderr
                 yield installation
             finally:
                 installation.stop()
 
+
+@pytest.fixture(scope="session")
+def install() -> Callable[..., contextlib.AbstractContextManager[Installation]]:
     return installed
+
+
+@pytest.fixture(scope="session")
+def besieged() -> Iterator[Installation]:
+    """One installation for all that can share it; on a small disk where that can be mounted."""
+    with installed(small=True) as installation:
+        yield installation
