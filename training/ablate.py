@@ -144,7 +144,7 @@ def candidates(
         yield f"{way.name}, average", average
     if way.name == "replay":
         yield "all but the average", interpolate.between(champion, last, interpolate.choose(measure, True)[0])
-    if way.name in ("distillation", "replay"):
+    if way.name == "distillation":
         for share in SHARES:
             yield f"{way.name}, {share:.0%} of the way", interpolate.between(champion, average, share)
     if way.replay:

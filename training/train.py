@@ -39,7 +39,7 @@ from training.teacher import taught_by
 Teach = Callable[[Material, TorchPredictor, FineTuneConfig], Material]
 
 
-def with_teacher(material: Material, champion: TorchPredictor, config: FineTuneConfig) -> Material:
+def with_teacher(material: Material, base: TorchPredictor, config: FineTuneConfig) -> Material:
     """The base teaches on unlabelled pictures: as the settings say, or else where nothing is replayed.
 
     DataError where there is nothing to train on.
@@ -49,7 +49,7 @@ def with_teacher(material: Material, champion: TorchPredictor, config: FineTuneC
     wanted = not material.replay if config.distil is None else config.distil
     if not wanted or not config.distil_share:
         return material
-    return replace(material, taught=taught_by(champion, material.unlabelled, material.cache))
+    return replace(material, taught=taught_by(base, material.unlabelled, material.cache))
 
 
 def run(
@@ -72,7 +72,7 @@ def run(
     config = replace(config, size=config.size or int(base.card.get("size", 256)))
     champion = TorchPredictor(weights.load(task.champion) if task.champion else base, task.device)
     material = materials.read(task.data, task.replay, config)
-    material = teach(material, champion, config)
+    material = teach(material, TorchPredictor(base, task.device), config)
     facts = {"dataset_digest": manifest.digest(task.data), "base": base.sha256, "network": task.network, **(told or {})}
     try:
         return fine_tune(task, config, champion, base, material, facts, world, device)
