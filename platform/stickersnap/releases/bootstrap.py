@@ -1,5 +1,7 @@
 """The statistics of the gate: how sure a mean gain is, and how many findings in a family may be chance."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -59,6 +61,11 @@ def _mean_and_error(sums: Gains, sizes: Gains) -> tuple[Gains, Gains]:
     means = sums.sum(axis=1) / photos
     residuals = sums - means[:, None] * sizes
     return means, np.sqrt((residuals**2).sum(axis=1) * count / (count - 1)) / photos
+
+
+def at_least(count: int, of: int) -> float:
+    """Chance that `count` or more of so many fair coins fall heads: the one-sided sign test's p."""
+    return sum(math.comb(of, k) for k in range(count, of + 1)) / 2**of
 
 
 def holm(p_values: list[float], error: float) -> list[bool]:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stickersnap.releases.bootstrap import RESAMPLES, chance_of_no_harm, holm, lower_bound
+from stickersnap.releases.bootstrap import RESAMPLES, at_least, chance_of_no_harm, holm, lower_bound
 
 VERSION = 3
 """Counted up whenever the same evaluation could get another verdict; kept with every decision."""
@@ -35,16 +35,21 @@ Image = dict[str, Any]
 
 @dataclass(frozen=True)
 class Rules:
-    """What a challenger must keep to. Margins are in the metric's own unit, 0..1."""
+    """What a challenger must keep to. Margins are in the metric's own unit, 0..1.
+
+    `picture_margin` is what a single photo may lose; losses above `leap` must not be more frequent than such gains.
+    A photo cut at `right` or better must not fall below `right` - `right_margin`. docs/gate.md has the measurements.
+    """
 
     heldout_minimum: int = 20
     boundary_margin: float = 0.005
-    picture_margin: float = 0.15
+    picture_margin: float = 0.6
+    leap: float = 0.15
     slice_margin: float = 0.01
     slice_minimum: int = 5
     benchmark_margin: float = 0.005
-    right: float = 0.9
-    right_margin: float = 0.05
+    right: float = 0.95
+    right_margin: float = 0.1
     latency_factor: float = 1.5
     bytes_factor: float = 2.0
     looks: int = 20
@@ -113,7 +118,7 @@ def decide(evaluation: dict[str, Any], facts: Facts, rules: Rules) -> Verdict:
         judged_by = frozenset(str(image["group"]) for image in proving)
         evidence |= _figures(proving, rules.seed, error)
         evidence["worst"] = _worst(images)
-        evidence["slices"] = _slices(images, benchmarks, rules)
+        evidence |= _harm(images, benchmarks, rules)
         evidence["forgotten"] = _forgotten(images, facts.best_before, rules)
         evidence["budget"] = _budget(evaluation, facts)
         _refuse_harm(evidence, rules)
@@ -226,8 +231,10 @@ def _worst(images: list[Image]) -> dict[str, Any]:
     return {"image_sha256": images[place]["image_sha256"], "gain": float(gains[place])}
 
 
-def _slices(images: list[Image], benchmarks: dict[str, Any], rules: Rules) -> list[dict[str, Any]]:
-    """Each slice and benchmark with enough groups: its mean gain, p of "no worse than the margin", Holm's verdict."""
+def _harm(images: list[Image], benchmarks: dict[str, Any], rules: Rules) -> dict[str, Any]:
+    """`slices`: each slice and benchmark with enough groups, its mean gain and p of "no worse than the margin";
+    `leaps`: the large losses. What is worse, of all of them together, by Holm's procedure.
+    """
     named = {name: [image for image in images if name in _slice_names(image)] for name in _all_names(images)}
     families = [(name, members, "iou", rules.slice_margin) for name, members in sorted(named.items())]
     for name, entry in benchmarks.items():
@@ -241,8 +248,24 @@ def _slices(images: list[Image], benchmarks: dict[str, Any], rules: Rules) -> li
         p = chance_of_no_harm(gains, _groups(members), margin, rules.seed)
         line = {"name": name, "photos": len(members), "score": score, "margin": margin}
         tested.append({**line, "gain": float(gains.mean()), "p": p})
+    tested.append(_leaps(images, rules))
     worse = holm([line["p"] for line in tested], SLICE_ERROR)
-    return [{**line, "worse": verdict} for line, verdict in zip(tested, worse, strict=True)]
+    *slices, leaps = [{**line, "worse": verdict} for line, verdict in zip(tested, worse, strict=True)]
+    return {"slices": slices, "leaps": leaps}
+
+
+def _leaps(images: list[Image], rules: Rules) -> dict[str, Any]:
+    """Losses above the leap against gains above it: p of "no more losses than gains" by the sign test.
+
+    Of each group the worst loss, or else the best gain, counts once.
+    """
+    by_group: dict[str, float] = {}
+    for group, gain in zip(_groups(images), _gains(images, "iou"), strict=True):
+        kept = by_group.get(group, 0.0)
+        by_group[group] = min(kept, gain) if min(kept, gain) < -rules.leap else max(kept, gain)
+    losses = sum(bool(gain < -rules.leap) for gain in by_group.values())
+    gained = sum(bool(gain > rules.leap) for gain in by_group.values())
+    return {"limit": rules.leap, "losses": losses, "gains": gained, "p": at_least(losses, losses + gained)}
 
 
 def _all_names(images: list[Image]) -> set[str]:
@@ -306,6 +329,12 @@ def _refuse_harm(evidence: dict[str, Any], rules: Rules) -> None:
         raise Refusal(
             f"Once cut rightly, no longer: {len(evidence['forgotten'])} of {evidence['heldout']} photos, the first "
             f"{first['image_sha256'][:12]}: IoU {first['before']:.3f} before, {first['now']:.3f} now."
+        )
+    if evidence["leaps"]["worse"]:
+        leaps = evidence["leaps"]
+        raise Refusal(
+            f"{leaps['losses']} photos lose more than {100 * leaps['limit']:.0f} points of IoU, "
+            f"{leaps['gains']} gain as much: too many are ruined for the gain."
         )
     for line in evidence["slices"]:
         if line["worse"]:

@@ -22,7 +22,7 @@ SMALL = "basnet-small"
 def deployment_current() -> Deployment | None:
     """The deployment that serves: the newest."""
     found = Deployment.objects.select_related("weights__run__dataset", "decision").order_by("-id")
-    return found.defer("decision__evidence").first()  # every process asks every second; the scores of all photos are long
+    return found.defer("decision__evidence").first()  # long, and every process asks every second
 
 
 def deployments() -> QuerySet[Deployment]:

@@ -1,7 +1,7 @@
 """Every write of releases, by subject: weights in `store`, decisions in `decisions`, deployments in `deployments`."""
 
 from stickersnap.releases.approvals import decision_approve, decision_decline
-from stickersnap.releases.benchmarks import benchmark_add, benchmark_remove
+from stickersnap.releases.benchmarks import benchmark_add, benchmark_remove, benchmarks
 from stickersnap.releases.decisions import promotion_decide, starter_deploy, weights_use
 from stickersnap.releases.deployments import deployment_create, rollback, self_test
 from stickersnap.releases.store import run_folder, weights_folder, weights_register
@@ -9,6 +9,7 @@ from stickersnap.releases.store import run_folder, weights_folder, weights_regis
 __all__ = [
     "benchmark_add",
     "benchmark_remove",
+    "benchmarks",
     "decision_approve",
     "decision_decline",
     "deployment_create",

@@ -249,6 +249,91 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/releases/datasets/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Dataset versions, newest first. */
+        get: operations["v1_releases_datasets_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/releases/datasets/{number}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What is in it, and what changed since the version before it. */
+        get: operations["v1_releases_datasets_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/releases/decisions/{decision_id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description One decision. */
+        get: operations["v1_releases_decisions_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/releases/decisions/{decision_id}/approve/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Deploys what waited; 409 when nothing waits, or other weights serve since. */
+        post: operations["v1_releases_decisions_approve_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/releases/decisions/{decision_id}/decline/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description What waited never serves; 409 when nothing waits. */
+        post: operations["v1_releases_decisions_decline_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/releases/deployments/": {
         parameters: {
             query?: never;
@@ -335,6 +420,91 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/releases/rollouts/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Rollouts, newest first; the first may be under way. */
+        get: operations["v1_releases_rollouts_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/releases/rollouts/{rollout_id}/end/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description The champion serves everyone again; 409 where the rollout is over. */
+        post: operations["v1_releases_rollouts_end_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/releases/rollouts/{rollout_id}/next/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description From shadow to canary, or to everyone; 409 where it is over, or waits for approval. */
+        post: operations["v1_releases_rollouts_next_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/releases/rollouts/{rollout_id}/shadow/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The live photos that a challenger would have cut most differently, the most different first. */
+        get: operations["v1_releases_rollouts_shadow_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/releases/rollouts/{rollout_id}/shadow/{photo_id}/difference.png": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The photo, faded; green is what the challenger adds, red what it takes away; 512 pixels at most. */
+        get: operations["v1_releases_rollouts_shadow_difference.png_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/releases/runs/": {
         parameters: {
             query?: never;
@@ -361,6 +531,23 @@ export interface paths {
         };
         /** @description One run. */
         get: operations["v1_releases_runs_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/releases/runs/{run_id}/evidence/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Photo, truth, champion's and challenger's mask, side by side; 404 once the photo or its consent is gone. */
+        get: operations["v1_releases_runs_evidence_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -565,7 +752,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * @description The ONNX graph of the weights that serve, small enough for a browser.
+         * @description The ONNX graph of the weights that serve, or of their student, small enough for a browser.
          *
          *     Input `image` N×S×S×3 uint8, outputs `refined` and `coarse` N×S×S float32. Ask again with If-None-Match.
          */
@@ -582,6 +769,38 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description How often people correct what the challenger served them, and what the champion served the others. */
+        CanaryFigures: {
+            canary_owners: number;
+            canary_photos: number;
+            /**
+             * Format: double
+             * @description Share of photos that were corrected.
+             */
+            canary_rate: number | null;
+            others_owners: number;
+            others_photos: number;
+            /** Format: double */
+            others_rate: number | null;
+            /** @description How often it was tested; each look asks for more certainty. */
+            looks: number;
+            /**
+             * Format: double
+             * @description Of "no worse", at the last look.
+             */
+            p: number | null;
+            /**
+             * Format: double
+             * @description Below it, the canary is ended.
+             */
+            limit: number | null;
+            worse: boolean;
+        };
+        /** @description Why, for those who look later. */
+        CommentRequest: {
+            /** @default  */
+            comment: string;
+        };
         ConsentRequest: {
             consent: boolean;
         };
@@ -645,6 +864,8 @@ export interface components {
             deployment: number;
             /** Format: date-time */
             deployed_at: string;
+            /** @description What serves CPUs and browsers where the champion is large. */
+            student: components["schemas"]["Student"] | null;
         };
         /** @description The verdict with its figures; the scores of every picture stay in the admin. */
         Decision: {
@@ -662,13 +883,41 @@ export interface components {
             /** Format: date-time */
             readonly created_at: string;
         };
+        /** @description A decision with everything it was based on. */
+        DecisionDetail: {
+            readonly id: number;
+            kind: components["schemas"]["DecisionKindEnum"];
+            passed: boolean;
+            reason: string;
+            champion: string | null;
+            challenger: string;
+            /** @description Figures, slices, and the scores of every held-out picture. */
+            evidence: {
+                [key: string]: unknown;
+            };
+            /** @description The operator whose choice it was. */
+            by?: string;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: uuid */
+            run: string | null;
+            approval_needed: boolean;
+            readonly approval: {
+                [key: string]: unknown;
+            } | null;
+            /** @description Passed, and serves only once an operator approves it. */
+            readonly waiting: boolean;
+            /** @description Whether this installation's key signed it as it stands. */
+            readonly signed: boolean;
+        };
         /**
          * @description * `gate` - gate
          *     * `starter` - shipped
          *     * `operator` - operator's choice
+         *     * `student` - gate, for a student
          * @enum {string}
          */
-        DecisionKindEnum: "gate" | "starter" | "operator";
+        DecisionKindEnum: "gate" | "starter" | "operator" | "student";
         /** @description A deployment; `current` is the one that serves. */
         Deployment: {
             readonly id: number;
@@ -803,6 +1052,21 @@ export interface components {
             previous?: string | null;
             results: components["schemas"]["ReviewItem"][];
         };
+        PaginatedRolloutList: {
+            /** @example 123 */
+            count: number;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?page=4
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?page=2
+             */
+            previous?: string | null;
+            results: components["schemas"]["Rollout"][];
+        };
         PaginatedRunList: {
             /** @example 123 */
             count: number;
@@ -818,6 +1082,21 @@ export interface components {
             previous?: string | null;
             results: components["schemas"]["Run"][];
         };
+        PaginatedShadowAnswerList: {
+            /** @example 123 */
+            count: number;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?page=4
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?page=2
+             */
+            previous?: string | null;
+            results: components["schemas"]["ShadowAnswer"][];
+        };
         PaginatedTrustList: {
             /** @example 123 */
             count: number;
@@ -832,6 +1111,21 @@ export interface components {
              */
             previous?: string | null;
             results: components["schemas"]["Trust"][];
+        };
+        PaginatedVersionList: {
+            /** @example 123 */
+            count: number;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?page=4
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?page=2
+             */
+            previous?: string | null;
+            results: components["schemas"]["Version"][];
         };
         /** @description When to train without being asked, on what, and how what comes of it is tried before it serves. */
         PatchedPolicyRequest: {
@@ -1004,6 +1298,46 @@ export interface components {
             /** Format: double */
             seconds: number;
         };
+        /** @description A challenger on its way from shadow over canary to everyone. */
+        Rollout: {
+            /** Format: uuid */
+            readonly id: string;
+            stage: components["schemas"]["StageEnum"];
+            /**
+             * Format: date-time
+             * @description When this stage began.
+             */
+            stage_at: string;
+            message?: string;
+            weights: string;
+            network: string;
+            champion: string | null;
+            /** Format: uuid */
+            run: string | null;
+            decision: number;
+            readonly waits_for_approval: boolean;
+            /**
+             * Format: double
+             * @description Of live photos.
+             */
+            shadow_share?: number;
+            /** Format: double */
+            shadow_hours?: number;
+            /**
+             * Format: double
+             * @description Of people.
+             */
+            canary_share?: number;
+            /** Format: double */
+            canary_hours?: number;
+            readonly shadow: components["schemas"]["ShadowSummary"];
+            readonly canary: components["schemas"]["CanaryFigures"] | null;
+            by: string;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            ended_at?: string | null;
+        };
         /** @description A run of `selectors.runs`, with its curves: lists of [epoch, value]. */
         Run: {
             /** Format: uuid */
@@ -1104,11 +1438,55 @@ export interface components {
             /** @description COCO's text; a list of numbers with ?uncompressed=1. */
             counts: string;
         };
+        /** @description A photo that two versions do not hold alike. */
+        Sample: {
+            /** @description added, removed, or what changed of it: mask, weight, split. */
+            what: string;
+            /** Format: uuid */
+            photo: string;
+            /** Format: uuid */
+            correction: string | null;
+            split: string;
+            /** @description Null where the photo may not be seen any more. */
+            image_url: string | null;
+        };
         Session: {
             user: components["schemas"]["Person"] | null;
             consent: boolean;
             consent_asked: boolean;
         };
+        /** @description One live photo that the challenger would have cut otherwise. */
+        ShadowAnswer: {
+            readonly id: number;
+            /** Format: uuid */
+            photo: string;
+            /**
+             * Format: double
+             * @description Soft IoU with what was served, 0 to 1.
+             */
+            agreement: number;
+            readonly difference_url: string;
+            /** Format: date-time */
+            readonly created_at: string;
+        };
+        /** @description How many live photos were answered silently, and how much like the champion. */
+        ShadowSummary: {
+            answers: number;
+            problems: number;
+            /**
+             * Format: double
+             * @description Mean soft IoU with what was served, 0 to 1.
+             */
+            agreement: number | null;
+        };
+        /**
+         * @description * `shadow` - Shadow
+         *     * `canary` - Canary
+         *     * `full` - Full
+         *     * `ended` - Ended
+         * @enum {string}
+         */
+        StageEnum: "shadow" | "canary" | "full" | "ended";
         /**
          * @description * `queued` - Queued
          *     * `freezing` - Freezing
@@ -1153,6 +1531,18 @@ export interface components {
             subject: string;
             /** Format: uuid */
             photo: string;
+        };
+        /** @description The small network that follows a large champion. */
+        Student: {
+            sha256: string;
+            network: string;
+            /** @description Whom it follows. */
+            champion: string;
+            metrics: {
+                [key: string]: unknown;
+            };
+            /** Format: date-time */
+            deployed_at: string;
         };
         /** @description A correction as it comes in. */
         SubmissionRequest: {
@@ -1253,6 +1643,42 @@ export interface components {
          * @enum {string}
          */
         VerdictEnum: "approve" | "reject";
+        /** @description A version in figures. */
+        Version: {
+            number: number;
+            /** @description Of the manifest: same samples, same digest. */
+            digest: string;
+            /** Format: date-time */
+            created_at: string;
+            train: number;
+            holdout: number;
+            unlabelled: number;
+            /** @description Samples whose bytes were removed for good. */
+            purged: number;
+        };
+        /** @description A version and how it came to be. */
+        VersionDetail: {
+            version: components["schemas"]["Version"];
+            former: number | null;
+            /** @description Changes by kind. */
+            counted: {
+                [key: string]: number;
+            };
+            /** @description The first 200. */
+            changes: components["schemas"]["Sample"][];
+            /** @description Approved, yet not in it, by reason. */
+            left_out: {
+                [key: string]: number;
+            };
+            sources: {
+                [key: string]: number;
+            };
+            owners: number;
+            /** @description Near-duplicates counted once. */
+            groups: number;
+            bytes: number;
+            runs: string[];
+        };
     };
     responses: never;
     parameters: never;
@@ -1674,6 +2100,122 @@ export interface operations {
             };
         };
     };
+    v1_releases_datasets_list: {
+        parameters: {
+            query?: {
+                /** @description A page number within the paginated result set. */
+                page?: number;
+                /** @description Number of results to return per page. */
+                page_size?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedVersionList"];
+                };
+            };
+        };
+    };
+    v1_releases_datasets_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionDetail"];
+                };
+            };
+        };
+    };
+    v1_releases_decisions_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                decision_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecisionDetail"];
+                };
+            };
+        };
+    };
+    v1_releases_decisions_approve_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                decision_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CommentRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecisionDetail"];
+                };
+            };
+        };
+    };
+    v1_releases_decisions_decline_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                decision_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CommentRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecisionDetail"];
+                };
+            };
+        };
+    };
     v1_releases_deployments_list: {
         parameters: {
             query?: {
@@ -1804,6 +2346,120 @@ export interface operations {
             };
         };
     };
+    v1_releases_rollouts_list: {
+        parameters: {
+            query?: {
+                /** @description A page number within the paginated result set. */
+                page?: number;
+                /** @description Number of results to return per page. */
+                page_size?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedRolloutList"];
+                };
+            };
+        };
+    };
+    v1_releases_rollouts_end_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rollout_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rollout"];
+                };
+            };
+        };
+    };
+    v1_releases_rollouts_next_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rollout_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rollout"];
+                };
+            };
+        };
+    };
+    v1_releases_rollouts_shadow_list: {
+        parameters: {
+            query?: {
+                /** @description A page number within the paginated result set. */
+                page?: number;
+                /** @description Number of results to return per page. */
+                page_size?: number;
+            };
+            header?: never;
+            path: {
+                rollout_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedShadowAnswerList"];
+                };
+            };
+        };
+    };
+    "v1_releases_rollouts_shadow_difference.png_retrieve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                photo_id: string;
+                rollout_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                };
+            };
+        };
+    };
     v1_releases_runs_list: {
         parameters: {
             query?: {
@@ -1845,6 +2501,28 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunDetail"];
+                };
+            };
+        };
+    };
+    v1_releases_runs_evidence_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/webp": string;
                 };
             };
         };

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from stickersnap.releases.api import rollouts, runs, views
+from stickersnap.releases.api import datasets, decisions, rollouts, runs, views
 
 urlpatterns = [
     path("weights/current/", views.CurrentWeightsView.as_view(), name="weights-current"),
@@ -10,6 +10,20 @@ urlpatterns = [
     path("releases/runs/", views.RunListView.as_view(), name="runs"),
     path("releases/runs/<uuid:run_id>/", runs.RunView.as_view(), name="run"),
     path("releases/runs/<uuid:run_id>/samples/<str:name>", runs.RunSampleView.as_view(), name="run-sample"),
+    path("releases/runs/<uuid:run_id>/evidence/<str:name>", decisions.RunEvidenceView.as_view(), name="run-evidence"),
+    path("releases/decisions/<int:decision_id>/", decisions.DecisionView.as_view(), name="decision"),
+    path(
+        "releases/decisions/<int:decision_id>/approve/",
+        decisions.DecisionApproveView.as_view(),
+        name="decision-approve",
+    ),
+    path(
+        "releases/decisions/<int:decision_id>/decline/",
+        decisions.DecisionDeclineView.as_view(),
+        name="decision-decline",
+    ),
+    path("releases/datasets/", datasets.DatasetListView.as_view(), name="datasets"),
+    path("releases/datasets/<int:number>/", datasets.DatasetView.as_view(), name="dataset"),
     path("releases/retrain/", views.RetrainView.as_view(), name="retrain"),
     path("releases/policy/", views.PolicyView.as_view(), name="policy"),
     path("releases/lineage/<str:kind>/<str:name>/", views.LineageView.as_view(), name="lineage"),
