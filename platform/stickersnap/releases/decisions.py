@@ -76,7 +76,7 @@ def promotion_decide(*, run: TrainingRun, by: str) -> PromotionDecision:
             challenger=challenger,
             passed=verdict.passed,
             approval_needed=verdict.passed and not student and selectors.policy().manual_approval,
-            reason=verdict.reason,
+            reason=f"{verdict.reason}{_served_by(challenger) if verdict.passed else ''}",
             evidence={
                 **verdict.evidence,
                 "digests": {**_digests(challenger), **_origin(run), "evaluation": digest},
@@ -90,6 +90,13 @@ def promotion_decide(*, run: TrainingRun, by: str) -> PromotionDecision:
         elif decision.passed:
             rollouts.begin(decision, by)
     return decision
+
+
+def _served_by(weights: Weights) -> str:
+    """A form counts only if it answered real pictures as the network does; people see which do not."""
+    if "onnx" in (weights.card.get("forms") or {}):
+        return ""
+    return " No ONNX form of it answers as the network does: torch serves it, slower on a CPU."
 
 
 def _origin(run: TrainingRun) -> dict[str, str]:

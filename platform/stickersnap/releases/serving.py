@@ -34,6 +34,7 @@ from stickersnap.api.metrics import EngineMetrics, serves
 from stickersnap.releases import selectors, services, signing
 from stickersnap.releases.canary import in_canary
 from stickersnap.releases.exceptions import CutFailed, NoBrowserGraph, NotReady, NotSigned
+from stickersnap.releases.fetching import weights_ensure
 from stickersnap.releases.models import Deployment, PromotionDecision
 
 log = logging.getLogger(__name__)
@@ -180,7 +181,7 @@ def _load(decision: PromotionDecision) -> ServedPredictor:
     """A predictor that passed its golden pictures, on the best backend that does. Only what is signed is loaded."""
     signing.check(decision)
     sha256 = decision.challenger_id
-    weights = signing.proven(decision, sets.inspect(services.weights_folder(sha256)))
+    weights = signing.proven(decision, sets.inspect(weights_ensure(sha256)))
     reasons = []
     name = None if settings.BACKEND == "auto" else settings.BACKEND
     for candidate in candidates(settings.DEVICE, name, settings.REQUIRE_GPU, weights.card):
