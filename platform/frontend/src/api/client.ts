@@ -46,6 +46,10 @@ export function put<Answer>(url: string, body: unknown, options?: RequestOptions
   return request<Answer>("PUT", url, body, options);
 }
 
+export function patch<Answer>(url: string, body: unknown): Promise<Answer> {
+  return request<Answer>("PATCH", url, body);
+}
+
 export function remove<Answer>(url: string): Promise<Answer> {
   return request<Answer>("DELETE", url);
 }

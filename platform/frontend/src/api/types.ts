@@ -64,3 +64,74 @@ export type Curve = [epoch: number, value: number][];
 export type RunState = Schemas["StateEnum"];
 export type Run = Exact<Schemas["Run"], { curves: { train_loss: Curve; val_iou: Curve }; decision: Decision | null }>;
 export type Deployment = Exact<Schemas["Deployment"], { decision: Decision }>;
+
+/** A held-out photo as both networks cut it: scores 0 to 1. */
+export interface EvidenceImage {
+  image_sha256: string;
+  group?: string;
+  source?: string;
+  slices?: string[];
+  champion_iou: number;
+  challenger_iou: number;
+  champion_boundary_f?: number;
+  challenger_boundary_f?: number;
+}
+/** A kind of pictures, tested against its margin. */
+export interface EvidenceSlice {
+  name: string;
+  photos: number;
+  /** `iou` or `boundary_f`. */
+  score?: string;
+  margin?: number;
+  gain: number;
+  worse: boolean;
+}
+/** A photo that weights in service once cut rightly: IoU then and now. */
+export interface Forgotten {
+  image_sha256: string;
+  before: number;
+  now: number;
+}
+export interface FullEvidence extends Evidence {
+  gate?: number;
+  code?: string;
+  seed?: number;
+  resamples?: number;
+  confidence?: number;
+  retired?: number;
+  rules?: Record<string, number>;
+  images?: EvidenceImage[];
+  /** The photos that changed most, drawn: photo, truth, champion's and challenger's mask side by side. */
+  pictures?: { name: string; image_sha256: string; gain: number }[];
+  slices?: EvidenceSlice[];
+  benchmarks?: Record<string, { images: EvidenceImage[] }>;
+  forgotten?: Forgotten[];
+  boundary_gain?: number;
+  boundary_gain_low?: number;
+  /** Of the champion, of the challenger. */
+  budget?: { latency_ms: number[]; bytes: number[]; other_network: boolean };
+}
+export type RunDetail = Exact<
+  Schemas["RunDetail"],
+  { curves: { train_loss: Curve; val_iou: Curve }; decision: Decision | null }
+>;
+
+export type Quarantine = Answer<Schemas["Quarantine"]>;
+export type Trust = Exact<Schemas["Trust"], { quarantine: Quarantine | null }>;
+export type MarkedCorrection = Exact<Schemas["MarkedCorrection"], { state: CorrectionState }>;
+
+export type Policy = Answer<Schemas["Policy"]>;
+export type Lineage = Answer<Schemas["Lineage"]>;
+export type LineageNode = Answer<Schemas["Node"]>;
+export type NodeKind = LineageNode["kind"];
+export type DecisionDetail = Exact<Schemas["DecisionDetail"], { evidence: FullEvidence }>;
+
+export type DatasetVersion = Answer<Schemas["Version"]>;
+export type DatasetDetail = Answer<Schemas["VersionDetail"]>;
+/** A photo that two versions do not hold alike. */
+export type DatasetSample = Answer<Schemas["Sample"]>;
+export type Rollout = Exact<
+  Schemas["Rollout"],
+  { shadow: Answer<Schemas["ShadowSummary"]>; canary: Answer<Schemas["CanaryFigures"]> | null }
+>;
+export type ShadowAnswer = Answer<Schemas["ShadowAnswer"]>;

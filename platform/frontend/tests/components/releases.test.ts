@@ -7,6 +7,7 @@ const api = vi.hoisted(() => ({
   readCurrentWeights: vi.fn().mockResolvedValue(null),
   listRuns: vi.fn().mockResolvedValue({ results: [] }),
   listDeployments: vi.fn(),
+  readPolicy: vi.fn().mockResolvedValue(null),
 }));
 vi.mock("../../src/api/releases", () => api);
 
@@ -26,7 +27,7 @@ describe("releases", () => {
   it("says by whom each deployment was decided", async () => {
     const all = [deployment(3, "operator", "olga"), deployment(2, "gate", "schedule"), deployment(1, "starter", "")];
     api.listDeployments.mockResolvedValue({ results: all });
-    const wrapper = mount(ReleasesPage);
+    const wrapper = mount(ReleasesPage, { global: { stubs: { RouterLink: { template: "<a><slot /></a>" } } } });
     await flushPromises();
     const lines = wrapper.findAll(".deployments li").map((line) => line.text());
     expect(lines[0]).toContain("operator's choice");

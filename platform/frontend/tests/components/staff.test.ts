@@ -134,7 +134,7 @@ describe("evidence", () => {
     expect(wrapper.get("[role=img]").attributes("aria-label")).toBe(
       "Training loss: 0.900 at epoch 1, 0.500 at epoch 2",
     );
-    expect(wrapper.get("polyline").attributes("points")).toBe("6.0,6.0 214.0,64.0");
+    expect(wrapper.get("polyline").attributes("points")).toBe("0,0 220,70");
   });
 });
 

@@ -1,0 +1,65 @@
+import { ref, shallowRef, watch } from "vue";
+import { sayError } from "../api/client";
+
+/** What a page reads from the server, read again whenever `key` changes. */
+export function useAnswer<Answer>(read: () => Promise<Answer>, key: () => unknown = () => null) {
+  const answer = shallowRef<Answer | null>(null);
+  const loading = ref(true);
+  const error = ref("");
+  let asked = 0;
+
+  async function load(): Promise<void> {
+    const mine = ++asked;
+    loading.value = true;
+    try {
+      const found = await read();
+      if (mine !== asked) return;
+      answer.value = found;
+      error.value = "";
+    } catch (caught) {
+      if (mine === asked) error.value = sayError(caught);
+    } finally {
+      if (mine === asked) loading.value = false;
+    }
+  }
+
+  watch(
+    key,
+    () => {
+      answer.value = null;
+      void load();
+    },
+    { immediate: true },
+  );
+  return { answer, loading, error, load };
+}
+
+/** Pages of a list, one after the other. */
+export function usePages<Item>(
+  read: (url?: string) => Promise<{ results: Item[]; count: number; next: string | null }>,
+  key: () => unknown = () => null,
+) {
+  const items = shallowRef<Item[]>([]);
+  const next = ref<string | null>(null);
+  const { answer, loading, error, load } = useAnswer(async () => {
+    const page = await read();
+    items.value = page.results;
+    next.value = page.next;
+    return page;
+  }, key);
+
+  async function more(): Promise<void> {
+    if (!next.value || loading.value) return;
+    loading.value = true;
+    try {
+      const page = await read(next.value);
+      items.value = [...items.value, ...page.results];
+      next.value = page.next;
+    } catch (caught) {
+      error.value = sayError(caught);
+    } finally {
+      loading.value = false;
+    }
+  }
+  return { items, next, answer, loading, error, load, more };
+}
