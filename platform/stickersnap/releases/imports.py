@@ -11,6 +11,7 @@ from django.utils import timezone
 from PIL import Image
 
 from annotations import services as labels
+from annotations import splits
 from annotations.exceptions import AlreadyReviewed, AnnotationError
 from annotations.lineage import predictor_current
 from annotations.models import Correction, Photo
@@ -48,6 +49,7 @@ def corrections_import(*, folder: Path, operator: User) -> Iterator[tuple[Pair, 
 
     Yields each pair with what was wrong with it, empty when it came in. Done again, it changes only what changed.
     """
+    splits.owner_by_group(operator.owner)
     for pair in pairs(folder):
         try:
             _import(pair, operator)
