@@ -10,7 +10,15 @@ from django.utils.safestring import SafeString
 
 from annotations.admin import ReadOnlyAdmin
 from stickersnap.releases import selectors
-from stickersnap.releases.models import Deployment, PromotionDecision, RetrainPolicy, TrainingRun, Weights
+from stickersnap.releases.models import (
+    Deployment,
+    PromotionDecision,
+    RetrainPolicy,
+    Rollout,
+    StudentDeployment,
+    TrainingRun,
+    Weights,
+)
 
 PLOT = (320, 120)
 SHOWN = 60
@@ -93,6 +101,19 @@ class DeploymentAdmin(ReadOnlyAdmin):
     def current(self, deployment: Deployment) -> bool:
         newest = selectors.deployment_current()
         return newest is not None and newest.pk == deployment.pk
+
+
+@admin.register(Rollout)
+class RolloutAdmin(ReadOnlyAdmin):
+    list_display = ["id", "stage", "weights", "message", "by", "created_at", "ended_at"]
+    list_filter = ["stage"]
+    list_select_related = ["weights"]
+
+
+@admin.register(StudentDeployment)
+class StudentDeploymentAdmin(ReadOnlyAdmin):
+    list_display = ["id", "weights", "champion", "by", "created_at"]
+    list_select_related = ["weights", "champion"]
 
 
 @admin.register(RetrainPolicy)

@@ -1,6 +1,9 @@
 """A small student follows a large champion: trained on what the champion sees, judged by a gate of its own."""
 
+from datetime import timedelta
+
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from segmentation import weights as sets
 from stickersnap.releases import leases, selectors, signing
@@ -8,17 +11,20 @@ from stickersnap.releases.models import PromotionDecision, StudentDeployment, Tr
 from stickersnap.releases.store import weights_register
 
 BY = "student"
+AGAIN = timedelta(days=1)
 
 
 def student_follow() -> TrainingRun | None:
     """Asks for a student of the champion where it is large and none was tried yet; called every minute.
 
-    One try for each champion: what its gate refused would be refused again. It waits for other runs to end.
+    What its gate refused would be refused again; one that failed is tried again a day later. It waits for other runs to
+    end.
     """
     deployment = selectors.deployment_current()
     if deployment is None or not wants_student(deployment.weights):
         return None
-    if TrainingRun.objects.filter(kind=TrainingRun.Kind.STUDENT, teacher=deployment.weights).exists():
+    tried = TrainingRun.objects.filter(kind=TrainingRun.Kind.STUDENT, teacher=deployment.weights)
+    if tried.exclude(state=TrainingRun.State.FAILED, created_at__lt=timezone.now() - AGAIN).exists():
         return None
     try:
         with transaction.atomic():
