@@ -1,25 +1,25 @@
+import { BrushCursor } from "./brushcursor";
+import { Camera } from "./camera";
 import { changesOf, type Changes } from "./changes";
 import type { Tint } from "./compositing";
+import { fillOutline, replaceMask } from "./edits";
 import { Gestures, type Contact } from "./gestures";
 import { History } from "./history";
 import type { Plane, Point, Rect } from "./kernels";
-import { changedTiles } from "./merge";
 import type { Refinement } from "./morphology";
 import { LineTool, PointTool, PolygonTool, type Sketch } from "./outlining";
-import { BrushTool, EdgeTool, rounded } from "./painting";
+import { BrushTool, EdgeTool } from "./painting";
 import { DrawnPhoto, type Photo } from "./photo";
 import { encodePng } from "./png";
 import type { Screen, ViewMode } from "./renderer";
 import { changed, DEFAULTS, type Settings, type ToolName } from "./settings";
-import { boundsOf, fillPolygon } from "./shapes";
 import { DirectSolver, type Solver } from "./solver";
 import { Snapshot } from "./snapshot";
 import { Stopwatch } from "./stopwatch";
-import { Stroke, type StrokeNote } from "./stroke";
+import type { StrokeNote } from "./stroke";
 import { fillTask, hairTask, refineTask, smartTask } from "./tasks";
-import { readTile } from "./tiles";
 import { PanTool, PinchTool, type Sample, type Tool } from "./tools";
-import { fit, keepInSight, pan, toPhoto, toScreen, zoomAt, type Size, type Viewport } from "./viewport";
+import type { Size, Viewport } from "./viewport";
 import { Work } from "./work";
 
 export { MAX_SIZE, MIN_SIZE } from "./settings";
@@ -46,9 +46,6 @@ export class Editor {
   comparing = false;
   /** Grows with every change of the mask. */
   revision = 0;
-  /** Where the brush is, in screen pixels; null while it is nowhere. */
-  cursor: Point | null = null;
-  spaceHeld = false;
   /** The line that is being drawn, and where refinements apply, in photo pixels. */
   sketch: Sketch | null = null;
   selection: readonly Point[] | null = null;
@@ -57,6 +54,8 @@ export class Editor {
 
   readonly history: History<StrokeNote>;
   readonly photo: Photo;
+  readonly camera: Camera;
+  private readonly brush = new BrushCursor(this);
   private readonly before: Snapshot;
   private readonly watch: Stopwatch;
   private readonly work: Work;
@@ -64,10 +63,6 @@ export class Editor {
   private readonly polygon = new PolygonTool(this);
   private readonly tools: Record<ToolName, Tool<Sample>>;
   private readonly gestures: Gestures;
-  private screenSize: Size = { width: 1, height: 1 };
-  private current: Viewport = { scale: 1, x: 0, y: 0 };
-  private fitted = true;
-  private hovering = false;
 
   constructor(
     readonly plane: Plane,
@@ -75,6 +70,7 @@ export class Editor {
     private readonly onChange: () => void = () => {},
     { history = new History<StrokeNote>(plane), seconds = 0, before, photo, solver = new DirectSolver() }: Begun = {},
   ) {
+    this.camera = new Camera(plane, (was) => this.moved(was));
     this.before = before ?? new Snapshot(plane);
     this.history = history;
     this.photo = photo ?? new DrawnPhoto(new Image(), plane.width, plane.height);
@@ -97,29 +93,47 @@ export class Editor {
       paint: () => this.paint,
       pan: new PanTool(this),
       pinch: new PinchTool(this),
-      toPhoto: (point) => toPhoto(this.current, point),
+      toPhoto: (point) => this.camera.toPhoto(point),
     });
   }
 
   get diameter(): number {
-    return this.settings.size / this.current.scale;
+    return this.settings.size / this.view.scale;
   }
 
   get grasp(): number {
-    return FINGER / this.current.scale;
+    return FINGER / this.view.scale;
   }
 
   get smallest(): number {
-    return Math.min(0.5, fit(this.plane, this.screenSize).scale / 2);
+    return this.camera.smallest;
   }
 
   get view(): Viewport {
-    return this.current;
+    return this.camera.view;
   }
 
   set view(view: Viewport) {
-    this.fitted = false;
-    this.show(view);
+    this.camera.view = view;
+  }
+
+  /** Where the brush is, in screen pixels; null while it is nowhere. */
+  get cursor(): Point | null {
+    return this.brush.at;
+  }
+
+  /** True while a pointer drags the photo, whatever the tool. */
+  get spaceHeld(): boolean {
+    return this.brush.spaceHeld;
+  }
+
+  get gesturing(): boolean {
+    return this.gestures.active;
+  }
+
+  /** The tool in hand. */
+  get paint(): Tool<Sample> {
+    return this.tools[this.settings.tool];
   }
 
   get strokes(): StrokeNote[] {
@@ -165,12 +179,7 @@ export class Editor {
   replace(plane: Plane, tool: string, more: Record<string, unknown> = {}): void {
     this.finish();
     this.work.cancel();
-    const tiles = new Map([...changedTiles(this.plane, plane)].map((index) => [index, readTile(this.plane, index)]));
-    if (!tiles.size) return;
-    const at = new Date().toISOString();
-    this.plane.data.set(plane.data);
-    this.history.commit({ tiles, note: { tool, at, ...more } });
-    this.painted({ left: 0, top: 0, right: plane.width, bottom: plane.height });
+    replaceMask(this, plane, tool, more);
     this.act();
   }
 
@@ -180,10 +189,8 @@ export class Editor {
   }
 
   resize(size: Size): void {
-    this.screenSize = size;
     this.screen.resize(size);
-    if (this.fitted) this.fit();
-    else this.show(this.current);
+    this.camera.resize(size);
   }
 
   set(changes: Partial<Settings>): void {
@@ -224,7 +231,7 @@ export class Editor {
       if (task) void this.work.start(task);
     } else if (select) {
       this.selection = points.length > 2 ? points : null;
-    } else this.fillOutline(points, at);
+    } else fillOutline(this, points, at);
     this.act();
   }
 
@@ -265,18 +272,17 @@ export class Editor {
   }
 
   fit(): void {
-    this.show(fit(this.plane, this.screenSize));
-    this.fitted = true;
+    this.camera.fit();
     this.act();
   }
 
-  zoom(factor: number, centre: Point = { x: this.screenSize.width / 2, y: this.screenSize.height / 2 }): void {
-    this.view = zoomAt(this.current, factor, centre, this.smallest);
+  zoom(factor: number, centre: Point = this.camera.centre): void {
+    this.camera.zoom(factor, centre);
     this.act();
   }
 
   scroll(dx: number, dy: number): void {
-    this.view = pan(this.current, -dx, -dy);
+    this.camera.scroll(dx, dy);
     this.act();
   }
 
@@ -298,8 +304,7 @@ export class Editor {
 
   /** Shows where the pointer is. */
   pointerHover(contact: Contact): void {
-    this.hovering = contact.kind !== "touch";
-    this.cursor = this.hovering || this.paint.active ? contact.at : null;
+    this.brush.hover(contact);
     this.act();
   }
 
@@ -314,37 +319,25 @@ export class Editor {
   }
 
   pointerLeave(): void {
-    this.hovering = false;
-    if (!this.gestures.active) this.cursor = null;
+    this.brush.leave();
     this.onChange();
   }
 
   /** Shows the brush that keys move. */
   showCursor(): void {
-    this.cursor ??= this.centre();
+    this.brush.show();
     this.onChange();
   }
 
-  /** Moves the brush without a pointer, by screen pixels, and paints on its way while Space is held. */
   moveCursor(dx: number, dy: number): void {
-    this.hovering = false;
-    const from = this.cursor ?? this.centre();
-    const target = toPhoto(this.current, { x: from.x + dx, y: from.y + dy });
-    const inside = {
-      x: Math.min(Math.max(target.x, 0), this.plane.width),
-      y: Math.min(Math.max(target.y, 0), this.plane.height),
-    };
-    this.reveal(inside);
-    this.cursor = toScreen(this.current, inside);
-    if (this.paint.active) this.paint.move(inside);
+    this.brush.move(dx, dy);
     this.act();
   }
 
   /** What a click at the brush does: a dab, a corner, a fill. */
   dab(): void {
-    if (this.gestures.active) return;
-    this.cursor ??= this.centre();
-    this.paint.begin(toPhoto(this.current, this.cursor));
+    if (this.gesturing) return;
+    this.brush.press();
     this.finish();
     this.act();
   }
@@ -355,20 +348,14 @@ export class Editor {
     this.act();
   }
 
-  /** Space drags the photo while a pointer is over it, and paints at the keyboard's brush otherwise. */
   spaceDown(): void {
-    if (this.gestures.active || this.paint.active) return;
-    if (this.hovering) this.spaceHeld = true;
-    else {
-      this.cursor ??= this.centre();
-      this.paint.begin(toPhoto(this.current, this.cursor));
-    }
+    this.brush.spaceDown();
     this.act();
   }
 
   spaceUp(): void {
-    this.spaceHeld = false;
-    if (!this.gestures.active) this.finish();
+    this.brush.spaceHeld = false;
+    if (!this.gesturing) this.finish();
     this.act();
   }
 
@@ -376,10 +363,6 @@ export class Editor {
     this.work.cancel();
     this.solver.destroy();
     this.screen.destroy();
-  }
-
-  private get paint(): Tool<Sample> {
-    return this.tools[this.settings.tool];
   }
 
   private async settled(): Promise<void> {
@@ -397,16 +380,6 @@ export class Editor {
     this.act();
   }
 
-  private fillOutline(points: Point[], at: string): void {
-    const { tool, keep, opacity } = this.settings;
-    const stroke = new Stroke(this.plane, keep ? 255 : 0, opacity);
-    const rect = stroke.cover(boundsOf(points), (coverage, area) => fillPolygon(coverage, area, points));
-    const tiles = stroke.finish();
-    if (!tiles || !rect) return;
-    this.history.commit({ tiles, note: { tool, keep, opacity, points: rounded(points), at } });
-    this.painted(rect);
-  }
-
   private async restore(way: "undo" | "redo"): Promise<boolean> {
     if (this.gestures.active) return false;
     this.finish();
@@ -420,25 +393,10 @@ export class Editor {
     return rect !== null;
   }
 
-  private show(view: Viewport): void {
-    // A brush that no pointer holds stays where it is on the photo.
-    const held = this.cursor && !this.hovering && !this.gestures.active ? toPhoto(this.current, this.cursor) : null;
-    this.current = keepInSight(view, this.plane, this.screenSize);
-    if (held) this.cursor = toScreen(this.current, held);
-    this.screen.setView(this.current);
+  private moved(before: Viewport): void {
+    this.brush.follow(before);
+    this.screen.setView(this.view);
     this.onChange();
-  }
-
-  private reveal(point: Point): void {
-    const at = toScreen(this.current, point);
-    const edge = 24;
-    const dx = Math.max(0, edge - at.x) + Math.min(0, this.screenSize.width - edge - at.x);
-    const dy = Math.max(0, edge - at.y) + Math.min(0, this.screenSize.height - edge - at.y);
-    if (dx || dy) this.view = pan(this.current, dx, dy);
-  }
-
-  private centre(): Point {
-    return { x: this.screenSize.width / 2, y: this.screenSize.height / 2 };
   }
 
   private act(): void {
