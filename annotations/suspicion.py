@@ -113,7 +113,7 @@ def judge(evidence: Sequence[Evidence]) -> list[Trust]:
         person = people[author] = Trust(author, len(places), iou=round(float(np.mean(iou[places])), 3))
         person.marks = {ordered[i].correction: marks[i] for i in places if i in marks}
         weigh_reviews(person, [ordered[i].approved for i in places], shared)
-        weigh_marks(person)
+        weigh_marks(person, max(HONEST_MARKS, len(marks) / len(ordered)))
         weigh_lean(person, leans[places])
         weigh_distance(person, distances[places])
         weigh_outliers(person, outlying[places], float(outlying.mean()))
@@ -189,13 +189,14 @@ def weigh_reviews(person: Trust, verdicts: Sequence[bool | None], shared: float)
     person.doubt("reviews", (shared - most) / 0.5, reason)
 
 
-def weigh_marks(person: Trust) -> None:
+def weigh_marks(person: Trust, usual: float) -> None:
+    """Doubt where surely more than the `usual` share is marked: of everybody's where the predictions are at fault."""
     a, b = 0.2 + len(person.marks), PRIOR_MASKS - 0.2 + person.corrections - len(person.marks)
     share = a / (a + b)
     least = share - np.sqrt(share * (1 - share) / (a + b + 1))
     kinds = sorted(set(person.marks.values()))
     counted = ", ".join(f"{sum(m == kind for m in person.marks.values())} {kind}" for kind in kinds)
-    person.doubt("marks", (least - HONEST_MARKS) / 0.25, f"Masks that look wrong on their face: {counted}.")
+    person.doubt("marks", (least - usual) / 0.25, f"Masks that look wrong on their face: {counted}.")
 
 
 def shrunk(values: NDArray[np.float32]) -> float:
