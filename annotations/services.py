@@ -103,7 +103,7 @@ def _same_upload(photo: Photo, owner: uuid.UUID, upload_sha256: str) -> Photo:
 def _normalised(picture: pictures.Picture) -> tuple[bytes, str]:
     if picture.lossless and picture.rgb.shape[0] * picture.rgb.shape[1] <= LOSSLESS_PIXELS:
         return pictures.encode_png(picture.rgb), Photo.MediaType.PNG
-    return pictures.encode_jpeg(picture.rgb), Photo.MediaType.JPEG
+    return pictures.encode_jpeg(picture.rgb, halved=picture.halved), Photo.MediaType.JPEG
 
 
 def _clean_name(name: str) -> str:
