@@ -1,7 +1,7 @@
 """Two of forty people are malicious, and reviewers look away: does what is served get worse?
 
 Real photographs, real masks with the marks of human hands, the real trust, the real fine-tuning, the real gate. Only
-the people are simulated. POISONING_UNDEFENDED=1 trains each attack once more as if nobody's trust were asked.
+the people are simulated. POISONING_TRUST=yes,no trains each attack once more as if nobody's trust were asked.
 """
 
 import io
@@ -264,7 +264,7 @@ def test_six_attacks_do_not_make_what_is_served_worse(tmp_path, capsys):
     judge = Judge(pets)
     before = judge(base)
     lines, served, stands = [], {}, {}
-    modes = (True, False) if os.environ.get("POISONING_UNDEFENDED") else (True,)
+    modes = [word == "yes" for word in os.environ.get("POISONING_TRUST", "yes").split(",")]
     wanted = os.environ.get("POISONING_ATTACKS", ",".join(ATTACKS)).split(",")
     for name in wanted:
         attack = ATTACKS[name]
@@ -295,7 +295,7 @@ def test_six_attacks_do_not_make_what_is_served_worse(tmp_path, capsys):
         )
         print("\n".join(lines))
         print("\nbar | measured | met / not met")
-        for name in wanted:
+        for name in [name for name in wanted if name in served]:
             fall = before[0] - served[name][0]
             print(f"{name}: served falls by ≤ 0.2 point | {100 * fall:+.2f} | {'met' if fall <= FALL else 'not met'}")
             if name != "nobody":
