@@ -11,7 +11,8 @@ export function fileSize(bytes: number): string {
 
 /** A figure between 0 and 1, or anything else a card may hold. */
 export function figure(value: number | string | null | undefined): string {
-  if (typeof value === "number") return Number.isInteger(value) ? String(value) : value.toFixed(3);
+  if (typeof value === "number")
+    return Number.isInteger(value) ? String(value) : value.toFixed(Math.abs(value) < 10 ? 3 : 1);
   return value == null ? "–" : String(value);
 }
 
@@ -40,6 +41,7 @@ const METRICS: Record<string, string> = {
   mae: "Mean absolute error",
   max_f_beta: "Max F-beta",
   pictures: "Photos measured",
+  latency_ms: "Milliseconds a photo",
 };
 
 export function metricName(name: string): string {
