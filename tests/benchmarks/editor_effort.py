@@ -53,13 +53,13 @@ def measure(folder: Path, arguments: list[str]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    more = "What is not listed goes to the scripted person: --seed N, --tools brush,edge,smart, --half tune|report."
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog=more)
     parser.add_argument("--pictures", type=Path, default=ROOT.parent / "shared" / "data" / "ecssd")
     parser.add_argument("--weights", type=Path, default=ROOT / "segmentation" / "starter")
     parser.add_argument("--low", type=float, default=0.6)
     parser.add_argument("--high", type=float, default=0.92)
     parser.add_argument("--cases", type=Path, help="keep what is exported in this folder, or use what is there")
-    parser.add_argument("rest", nargs="*", help="for the scripted person: --seed N, --tools brush,edge,smart")
     options, rest = parser.parse_known_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with tempfile.TemporaryDirectory() as scratch:
@@ -68,7 +68,7 @@ def main() -> None:
         if not (folder / "cases.json").exists():
             found = export(options.pictures, options.weights, folder, options.low, options.high)
             print(f"{found} cuts between IoU {options.low} and {options.high}", flush=True)
-        measure(folder, [*options.rest, *rest])
+        measure(folder, rest)
 
 
 if __name__ == "__main__":

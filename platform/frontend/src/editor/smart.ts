@@ -38,9 +38,12 @@ export const WEIGHTS = {
   /** Of the mask as it is: at the scribble, and more at the reach's rim. */
   mask: 3,
   rim: 3,
+  /** Of the mask where it contradicts, throughout: what nothing else speaks for stays as it is. */
+  lean: 0.5,
   /** Of neighbours with equal colours on different sides. */
-  edge: 12,
+  edge: 8,
 };
+const ROUNDS = 2; // the second learns the colours from what the first has cut
 const SEED = 0.04; // of the reach: the scribble's own breadth
 const NOISE = 3; // of the picture, in 0..255: no edge
 const TRUSTED = 0.5; // of the reach: from there on the mask's other side is learned from
@@ -80,38 +83,55 @@ interface Small {
 }
 
 /** 1 where the scribble's side is after the cut. */
-function cut({ width, height, rgba, belief, away, reach }: Small): Uint8Array {
+function cut(small: Small): Uint8Array {
+  const { width, height, rgba, belief, away, reach } = small;
   const seed = Math.max(1, reach * SEED);
   const seeds: number[] = [];
   const opposite: number[] = [];
-  const mine = new Colours();
-  const theirs = new Colours();
   for (let i = 0; i < belief.length; i++) {
-    const agrees = belief[i] >= 0.5;
-    if (away[i] <= seed) {
-      seeds.push(i);
-      mine.add(rgba, i, 4);
-    } else if (agrees) mine.add(rgba, i, 0.5);
-    else {
-      if (away[i] >= reach) opposite.push(i);
-      theirs.add(rgba, i, Math.max(0, Math.min(1, (away[i] / reach - TRUSTED) / (1 - TRUSTED))));
-    }
+    if (away[i] <= seed) seeds.push(i);
+    else if (belief[i] < 0.5 && away[i] >= reach) opposite.push(i);
   }
   const near = geodesicDistance(rgba, width, height, seeds, FAR, 0.2, NOISE);
   const far = opposite.length ? geodesicDistance(rgba, width, height, opposite, FAR, 0.2, NOISE) : null;
-
-  const terminal = new Float32Array(belief.length);
-  for (let i = 0; i < terminal.length; i++) {
-    if (away[i] <= seed) terminal[i] = HARD;
-    else if (away[i] >= reach) terminal[i] = belief[i] >= 0.5 ? HARD : -HARD;
-    else {
-      const rim = WEIGHTS.rim * (away[i] / reach) ** 2;
-      const nearer = far ? (far[i] - near[i]) / (far[i] + near[i] + 1) : 0.3;
-      const mask = belief[i] >= 0.5 ? WEIGHTS.mask + rim : -rim;
-      terminal[i] = WEIGHTS.colour * mine.against(theirs, rgba, i) + WEIGHTS.near * nearer + mask;
-    }
+  const prior = new Float32Array(belief.length); // all but the colours' part
+  for (let i = 0; i < prior.length; i++) {
+    const rim = WEIGHTS.rim * (away[i] / reach) ** 2;
+    const nearer = far ? (far[i] - near[i]) / (far[i] + near[i] + 1) : 0.3;
+    prior[i] = WEIGHTS.near * nearer + (belief[i] >= 0.5 ? WEIGHTS.mask + rim : -rim - WEIGHTS.lean);
   }
-  return minCut(width, terminal, contrast(rgba, width, height, WEIGHTS.edge));
+
+  let [mine, theirs] = coloursOfMask(small, seed);
+  let sides = new Uint8Array();
+  for (let round = 0; round < ROUNDS; round++) {
+    if (round) [mine, theirs] = coloursOfCut(small, seed, sides);
+    const terminal = prior.map((value, i) => {
+      if (away[i] <= seed) return HARD;
+      if (away[i] >= reach) return belief[i] >= 0.5 ? HARD : -HARD;
+      return value + WEIGHTS.colour * mine.against(theirs, rgba, i);
+    });
+    sides = new Uint8Array(minCut(width, terminal, contrast(rgba, width, height, WEIGHTS.edge)));
+  }
+  return sides;
+}
+
+/** What both sides look like, as far as the mask can be trusted: where it contradicts, only away from the scribble. */
+function coloursOfMask({ rgba, belief, away, reach }: Small, seed: number): [Colours, Colours] {
+  const [mine, theirs] = [new Colours(), new Colours()];
+  for (let i = 0; i < belief.length; i++) {
+    if (away[i] <= seed) mine.add(rgba, i, 4);
+    else if (belief[i] >= 0.5) mine.add(rgba, i, 0.5);
+    else theirs.add(rgba, i, Math.max(0, Math.min(1, (away[i] / reach - TRUSTED) / (1 - TRUSTED))));
+  }
+  return [mine, theirs];
+}
+
+function coloursOfCut({ rgba, away, reach }: Small, seed: number, sides: Uint8Array): [Colours, Colours] {
+  const [mine, theirs] = [new Colours(), new Colours()];
+  sides.forEach((side, i) => {
+    (side ? mine : theirs).add(rgba, i, away[i] <= seed ? 4 : away[i] < reach ? 1 : 0.5);
+  });
+  return [mine, theirs];
 }
 
 /** The new cut laid into the mask where it differs: soft along the picture's edges, and nothing beyond the reach. */

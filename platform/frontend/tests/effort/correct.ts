@@ -19,7 +19,7 @@ const PATIENCE = 60;
 export const HABITS = {
   brush: { radius: 0.8, middle: 0.55, tremble: 0.12 },
   edge: { radius: 1.2, middle: 0.5, tremble: 0.12 },
-  smart: { reach: 1.3, share: 1, middle: 0.2, tremble: 0.12 },
+  smart: { reach: 1.5, share: 1, middle: 0.2, tremble: 0.12 },
 };
 
 export interface Case {
