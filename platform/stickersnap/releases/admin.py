@@ -1,16 +1,21 @@
 """Releases in Django's admin: to be looked at; only the policy can be edited."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from annotations.admin import ReadOnlyAdmin
-from stickersnap.releases import selectors
+from stickersnap.releases import approvals, selectors, signing
+from stickersnap.releases.exceptions import ReleaseError
 from stickersnap.releases.models import (
+    Approval,
+    Benchmark,
     Deployment,
     PromotionDecision,
     RetrainPolicy,
@@ -57,9 +62,36 @@ class TrainingRunAdmin(ReadOnlyAdmin):
 
 @admin.register(PromotionDecision)
 class PromotionDecisionAdmin(ReadOnlyAdmin):
-    list_display = ["id", "kind", "passed", "by", "short_reason", "created_at"]
-    list_filter = ["passed", "kind"]
+    list_display = ["id", "kind", "passed", "waits", "signed", "by", "short_reason", "created_at"]
+    list_filter = ["passed", "kind", "approval_needed"]
+    list_select_related = ["approval"]
     fields = ["kind", "passed", "by", "reason", "champion", "challenger", "run", "created_at", "pictures"]
+    actions = ["approve", "decline"]
+
+    @admin.display(boolean=True)
+    def waits(self, decision: PromotionDecision) -> bool:
+        return decision.passed and decision.approval_needed and getattr(decision, "approval", None) is None
+
+    @admin.display(boolean=True)
+    def signed(self, decision: PromotionDecision) -> bool:
+        return signing.verifies(decision)
+
+    @admin.action(description="Approve: it serves from now on")
+    def approve(self, request: HttpRequest, decisions: QuerySet[PromotionDecision]) -> None:
+        self._settle(request, decisions, approvals.decision_approve)
+
+    @admin.action(description="Decline: it never serves")
+    def decline(self, request: HttpRequest, decisions: QuerySet[PromotionDecision]) -> None:
+        self._settle(request, decisions, approvals.decision_decline)
+
+    def _settle(self, request: HttpRequest, decisions: QuerySet[PromotionDecision], settle: Callable[..., Any]) -> None:
+        for decision in decisions:
+            try:
+                settle(decision=decision, by=request.user.get_username())
+            except ReleaseError as error:
+                self.message_user(request, f"Decision {decision.pk}: {error}", messages.ERROR)
+            else:
+                self.message_user(request, f"Decision {decision.pk}: done.")
 
     @admin.display(description="reason")
     def short_reason(self, decision: PromotionDecision) -> str:
@@ -86,6 +118,17 @@ class PromotionDecisionAdmin(ReadOnlyAdmin):
         return format_html(
             "<table><tr><th>photo</th><th>champion IoU</th><th>challenger IoU</th><th>change</th></tr>{}</table>", rows
         )
+
+
+@admin.register(Approval)
+class ApprovalAdmin(ReadOnlyAdmin):
+    list_display = ["decision", "approved", "by", "comment", "created_at"]
+    list_select_related = ["decision"]
+
+
+@admin.register(Benchmark)
+class BenchmarkAdmin(ReadOnlyAdmin):
+    list_display = ["name", "pictures", "by", "created_at", "removed_at"]
 
 
 @admin.register(Deployment)

@@ -121,7 +121,7 @@ def _verdict(run: TrainingRun, challenger: Weights, evaluation: dict[str, Any]) 
     current = selectors.deployment_current()
     student = run.kind == TrainingRun.Kind.STUDENT
     serves = present().sha256 if student else current.weights_id if current else ""
-    rules = gate.Rules(heldout_minimum=selectors.policy().heldout_minimum)
+    rules = gate.rules_for(selectors.policy().heldout_minimum)
     assert run.champion is not None
     facts = gate.Facts(
         deployed=serves,

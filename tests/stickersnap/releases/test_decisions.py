@@ -10,7 +10,7 @@ from django.db import connection
 from PIL import Image
 
 from annotations.models import DatasetItem, Photo
-from stickersnap.releases import holdout, selectors, services, serving, signing
+from stickersnap.releases import gate, holdout, selectors, services, serving, signing
 from stickersnap.releases.exceptions import BenchmarkRefused, NoApprovalNeeded, NotSigned, StaleDecision
 from stickersnap.releases.models import Approval, Deployment, HoldoutLook, PromotionDecision, RetrainPolicy, Weights
 
@@ -252,6 +252,19 @@ def test_approval_over_http(waiting, people, client):
     assert client.get("/api/v1/releases/decisions/999999/").status_code == 404
 
 
+@pytest.mark.parametrize(("action", "approved"), [("approve", True), ("decline", False)])
+def test_approval_in_the_admin(waiting, people, client, action, approved):
+    people.olga.is_staff = people.olga.is_superuser = True
+    people.olga.save()
+    client.force_login(people.olga)
+    chosen = {"action": action, "_selected_action": [waiting.pk]}
+    answer = client.post("/admin/releases/promotiondecision/", chosen, follow=True)
+    assert f"Decision {waiting.pk}: done." in answer.content.decode()
+    assert Approval.objects.get().approved is approved
+    again = client.post("/admin/releases/promotiondecision/", chosen, follow=True)
+    assert "Nothing waits here" in again.content.decode()
+
+
 def test_each_decision_counts_as_a_look_at_its_groups(starter, finished_run):
     refused = services.promotion_decide(run=finished_run(seed=1, gain=-0.1), by="olga")
     refused.run.state = "refused"
@@ -259,7 +272,7 @@ def test_each_decision_counts_as_a_look_at_its_groups(starter, finished_run):
     passed = services.promotion_decide(run=finished_run(seed=2), by="olga")
     assert HoldoutLook.objects.filter(decision=refused).count() == 24
     assert set(holdout.looks().values()) == {2}
-    assert passed.evidence["confidence"] == pytest.approx(1 - 0.01 / 2)
+    assert passed.evidence["confidence"] == pytest.approx(1 - gate.ERROR / 2)
 
 
 def test_a_decision_that_saw_no_scores_is_no_look(starter, finished_run):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from stickersnap.releases.bootstrap import holm, lower_bound
-from stickersnap.releases.gate import ERROR, VERSION, Facts, Rules, allowed_error, decide, retired
+from stickersnap.releases.gate import ERROR, VERSION, Facts, Rules, allowed_error, decide, retired, rules_for
 
 CHAMPION, CHALLENGER = "a" * 64, "b" * 64
-RULES = Rules(heldout_minimum=4)
+RULES = rules_for(4)
 
 
 def evaluation(champion, challenger, *, boundary=(0.8, 0.8), groups=None, names=(CHAMPION, CHALLENGER)):
@@ -298,3 +298,12 @@ def test_noise_alone_hardly_ever_passes():
 
 def test_a_real_gain_of_a_point_passes():
     assert passes(40, 200, 0.01, seed=0) >= 38
+
+
+def test_a_small_sample_is_not_believed_to_have_seen_the_worst():
+    noise = np.random.default_rng(0).normal(size=24)
+    answers = evaluation([0.7] * 24, 0.72 + 0.02 * (noise - noise.mean()) / noise.std())
+    assert decide(answers, Facts(CHAMPION), Rules(unseen=0)).passed
+    assert "No certain gain" in decide(answers, Facts(CHAMPION), Rules()).reason
+    assert rules_for(20) == Rules()
+    assert rules_for(19) == Rules(19, unseen=0)
