@@ -82,7 +82,11 @@ def alias_mirror() -> str | None:
         return None
     client = _client()
     if not client.search_registered_models(f"name = '{MODEL}'"):
-        client.create_registered_model(MODEL)
+        try:
+            client.create_registered_model(MODEL)
+        except unavailable():
+            log.info("Another process made the registered model at the same moment.")
+            client.get_registered_model(MODEL)
     version = _version(client, deployment.weights)
     if _alias(client) == version:
         return None
