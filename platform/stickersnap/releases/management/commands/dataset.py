@@ -90,9 +90,11 @@ class Command(BaseCommand):
             self.stdout.write("They hold the same photos with the same masks.")
 
     def _restore(self, number: int | None, folder: Path, run: str | None) -> None:
-        if (number is None) == (run is None):
+        if run is not None and number is None:
+            number = _of_run(run)
+        elif number is None or run is not None:
             raise CommandError("Name a version's number, or --run and a run's id.")
-        version = dataset_restore(number=number if run is None else _of_run(run), folder=folder)
+        version = dataset_restore(number=number, folder=folder)
         self._line(history.versions().get(number=version.number))
         self.stdout.write(f"It is in {folder}.")
 
