@@ -322,6 +322,10 @@ def test_what_two_devices_changed_in_different_parts_can_both_be_kept(devices, a
     question = second.page.get_by_role("dialog", name="This fix was changed elsewhere")
     expect(question).to_be_visible()
     shot(second.page, "question")
+    wide = second.page.viewport_size
+    second.page.set_viewport_size(PHONE["viewport"])
+    shot(second.page, "question-phone")
+    second.page.set_viewport_size(wide)
     assert (stored(api(first.page)) == left).all()
     question.get_by_role("button", name="Keep both").click()
     second.at_the_maker()
