@@ -102,12 +102,11 @@ def most_different(rollout: Rollout) -> "QuerySet[ShadowAnswer]":
 
 def summary(rollout: Rollout) -> dict[str, float | int | None]:
     """How many photos were answered, and how much like the champion."""
+    whole = Q(problem="")
     found = rollout.answers.aggregate(
-        answers=Count("id"),
-        problems=Count("id", filter=~Q(problem="")),
-        agreement=Avg("agreement", filter=Q(problem="")),
+        answers=Count("id"), problems=Count("id", filter=~whole), mean=Avg("agreement", filter=whole)
     )
-    return dict(found)
+    return {"answers": found["answers"], "problems": found["problems"], "agreement": found["mean"]}
 
 
 def disagreement(answer: ShadowAnswer) -> bytes:
