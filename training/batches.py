@@ -40,6 +40,26 @@ def shares(batch: int, replay: float, taught: float) -> tuple[int, int, int]:
     return batch - others, replayed, others - replayed
 
 
+def kinds_of_a_batch(
+    config: FineTuneConfig, own: int, replay: bool, taught: bool, processes: int
+) -> tuple[int, int, int]:
+    """How many pictures of each kind are in a batch of all processes."""
+    whole = config.batch * processes
+    counts = shares(whole, config.replay_share if replay else 0.0, config.distil_share if taught else 0.0)
+    return counts if replay or taught else (max(processes, min(whole, own)), 0, 0)
+
+
+def steps_of(config: FineTuneConfig, own: int, mine: int) -> int:
+    """The steps of an epoch of `own` pictures, `mine` of them in a batch."""
+    return max(config.least_steps, math.ceil(own / mine))
+
+
+def planned_epochs(config: FineTuneConfig, own: int, replay: bool, taught: bool, processes: int = 1) -> int:
+    """How many epochs there will be: until `steps` are done, at least two, at most `epochs`."""
+    mine, _, _ = kinds_of_a_batch(config, own, replay, taught, processes)
+    return min(config.epochs, max(2, math.ceil(config.steps / steps_of(config, own, mine))))
+
+
 def batches(
     config: FineTuneConfig,
     own: Sequence[Item],
@@ -54,10 +74,8 @@ def batches(
     other, so that the share `[rank::processes]` of each process is mixed alike.
     """
     random = np.random.default_rng([config.seed, epoch])
-    whole = config.batch * processes
-    counts = shares(whole, config.replay_share if replay else 0.0, config.distil_share if taught else 0.0)
-    mine = counts[0] if replay or taught else max(processes, min(whole, len(own)))
-    steps = max(config.least_steps, math.ceil(len(own) / mine))
-    kinds = [order(random, own, steps * mine)]
+    counts = kinds_of_a_batch(config, len(own), bool(replay), bool(taught), processes)
+    steps = steps_of(config, len(own), counts[0])
+    kinds = [order(random, own, steps * counts[0])]
     kinds += [order(random, items, steps * n) for items, n in ((replay, counts[1]), (taught, counts[2])) if items and n]
     return [[item for kind in kinds for item in kind[i::steps]] for i in range(steps)]

@@ -41,24 +41,26 @@ class Config:
 class FineTuneConfig(Config):
     """Fine-tuning of a base on a dataset folder. Why each number is what it is: docs/training.md.
 
-    `size` 0 means the base's own, `threads` 0 as many as there are idle cores (one where it must be deterministic).
-    `encoder_floor` scales the rate of the encoder's first layer, see training.layerwise. `interpolate` is how far to
-    go from the base (0) to what was learnt (1), or "auto", see training.interpolate. `distil` says whether the base
-    teaches on unlabelled pictures: None where nothing is replayed. `bfloat16` None: where the device computes in it.
+    `epochs` is the most there may be: after `steps` steps no new one is begun, but for the second. `size` 0 means the
+    base's own, `threads` 0 as many as there are idle cores (one where it must be deterministic). `encoder_floor`
+    scales the rate of the encoder's first layer, see training.layerwise. `interpolate` is how far to go from the base
+    (0) to what was learnt (1), or "auto", see training.interpolate. `distil` says whether the base teaches on
+    unlabelled pictures: None where nothing is replayed. `bfloat16` None: where the device computes in it.
     """
 
     batch: int = 8
     minutes: float = 12.0
-    rate: float = 1e-4
+    rate: float = 2e-4
     warmup: float = 0.1
     ema: float = 0.98
     epochs: int = 20
+    steps: int = 64
     size: int = 0
     least_steps: int = 4
     threads: int = 0
     replay_share: float = 0.5
     distil_share: float = 0.5
-    distil_strength: float = 2.0
+    distil_strength: float = 4.0
     encoder_floor: float = 0.1
     frozen_statistics: bool = True
     interpolate: float | str = AUTO

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 SHARES = (0.25, 0.5, 0.75, 1.0)
-FALLBACK = 0.5
+FALLBACK = 0.4
 MOST_FORGOTTEN = 0.002
 
 
@@ -53,7 +53,7 @@ def best(scores: Sequence[Score], champion: Score) -> Score:
 def choose(measure: Callable[[float], Score], replayed: bool) -> tuple[float, list[Score]]:
     """The share to go, and what was measured on the way; never on held-out pictures.
 
-    Without replayed pictures nothing can tell what was forgotten: then it is `FALLBACK`, as the authors advise.
+    Without replayed pictures nothing can tell what was forgotten: then it is `FALLBACK`, see docs/training.md.
     """
     if not replayed:
         return FALLBACK, []

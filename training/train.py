@@ -24,6 +24,7 @@ from segmentation.predictor import TorchPredictor, choose_device
 from segmentation.transforms import channels_last
 from training import checkpoint, determinism, interpolate, layerwise, parallel, saving, tracking
 from training import material as materials
+from training.batches import planned_epochs
 from training.config import AUTO, FineTuneConfig
 from training.dataset import DataError
 from training.errors import TrainingError
@@ -91,6 +92,8 @@ def fine_tune(
     device: str,
 ) -> dict[str, Any]:
     """From read material to a judged challenger."""
+    epochs = planned_epochs(config, len(material.own), bool(material.replay), bool(material.taught), world.size)
+    config = replace(config, epochs=epochs)
     state = started(base, config, device)
     settings = {**config.decisive(), "threads": config.threads if config.deterministic else None}
     fingerprint = json.dumps({**facts, **settings, "processes": world.size}, sort_keys=True)

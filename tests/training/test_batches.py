@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.batches import batches, order, shares
+from training.batches import batches, order, planned_epochs, shares
 from training.config import FineTuneConfig
 from training.dataset import Pair
 from training.parallel import World
@@ -55,3 +55,13 @@ def test_the_parts_of_all_processes_are_every_picture_mixed_alike(processes: int
 def test_several_processes_see_what_one_with_the_larger_batch_sees() -> None:
     one = batches(FineTuneConfig.of({"batch": 8}), pairs("own", 20), pairs("old", 9), 3)
     assert one == batches(FineTuneConfig.of({"batch": 4}), pairs("own", 20), pairs("old", 9), 3, processes=2)
+
+
+def test_few_pictures_are_seen_in_many_epochs_and_many_in_two() -> None:
+    config = FineTuneConfig(steps=64, epochs=20, batch=8)
+    assert planned_epochs(config, 10, replay=False, taught=True) == 16
+    assert planned_epochs(config, 200, replay=False, taught=True) == 2
+    assert planned_epochs(config, 9000, replay=True, taught=False) == 2
+    assert planned_epochs(FineTuneConfig(epochs=1), 10, replay=False, taught=False) == 1
+    own, taught = pairs("own", 10), pairs("taught", 5)
+    assert len(batches(config, own, [], 0, taught)) == 4
