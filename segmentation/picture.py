@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, ImageCms, JpegImagePlugin, UnidentifiedImageError
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 50_000_000
@@ -21,6 +21,7 @@ MAX_SCANS = 100
 SMALL = 512
 MAX_PROFILE_BYTES = 4 * 1024 * 1024
 ORIENTATION = 0x0112
+HALVED = 2  # Pillow's number for 4:2:0
 Z_RLE = 3  # zlib's strategy, which Python's zlib does not name
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -85,12 +86,14 @@ class Picture:
     """A decoded picture: `rgb` is H×W×3 uint8, upright, sRGB, what was transparent composited on white.
 
     `size` is the whole picture's (width, height), upright; `rgb` has fewer pixels where no more were asked for.
+    `halved`: its colours came at half the resolution both ways, as most cameras save them (4:2:0).
     """
 
     rgb: NDArray[np.uint8]
     lossless: bool
     format: str
     size: tuple[int, int]
+    halved: bool = False
 
     @functools.cached_property
     def small(self) -> NDArray[np.uint8]:
@@ -121,6 +124,7 @@ def decode(data: bytes, shorter: int | None = None) -> Picture:
         check_size(image.size)
         format_name, whole = FORMATS[image.format or "JPEG"], image.size
         try:
+            halved = format_name == "jpeg" and JpegImagePlugin.get_sampling(image) == HALVED
             drafted = shorter is not None and image.draft(None, (shorter, shorter)) is not None
             image.load()
             check_size(image.size)
@@ -131,7 +135,7 @@ def decode(data: bytes, shorter: int | None = None) -> Picture:
         except DAMAGE as error:
             raise damaged() from error
         size = rgb.size if not drafted else whole[::-1] if orientation in SIDEWAYS else whole
-        return Picture(np.asarray(rgb), is_lossless(format_name, data), format_name, size)
+        return Picture(np.asarray(rgb), is_lossless(format_name, data), format_name, size, halved)
 
 
 def reduced(rgb: NDArray[np.uint8], shorter: int) -> NDArray[np.uint8]:
@@ -140,10 +144,10 @@ def reduced(rgb: NDArray[np.uint8], shorter: int) -> NDArray[np.uint8]:
     return rgb if factor < 2 else np.asarray(Image.fromarray(rgb).reduce(factor))
 
 
-def encode_jpeg(rgb: NDArray[np.uint8], quality: int = 92) -> bytes:
-    """H×W×3 uint8 as a JPEG without subsampling and without metadata."""
+def encode_jpeg(rgb: NDArray[np.uint8], quality: int = 92, halved: bool = False) -> bytes:
+    """H×W×3 uint8 as a JPEG without metadata, its colours at full resolution unless they came `halved` anyway."""
     buffer = io.BytesIO()
-    Image.fromarray(rgb).save(buffer, "JPEG", quality=quality, subsampling=0)
+    Image.fromarray(rgb).save(buffer, "JPEG", quality=quality, subsampling=HALVED if halved else 0)
     return buffer.getvalue()
 
 

@@ -260,3 +260,14 @@ def test_a_small_copy_has_the_mean_of_its_squares() -> None:
     small = picture.Picture(rgb, True, "png", (1600, 1200)).small
     assert small.shape == (600, 800, 3)
     assert np.abs(small - rgb.reshape(600, 2, 800, 2, 3).mean((1, 3))).max() <= 0.5
+
+
+@pytest.mark.parametrize(("subsampling", "halved"), [(0, False), (1, False), (2, True)])
+def test_colours_that_came_halved_are_kept_so_and_no_others(photo: np.ndarray, subsampling: int, halved: bool) -> None:
+    came = io.BytesIO()
+    Image.fromarray(photo).save(came, "JPEG", quality=93, subsampling=subsampling)
+    found = picture.decode(came.getvalue())
+    assert found.halved == halved
+    kept = picture.decode(picture.encode_jpeg(found.rgb, halved=found.halved))
+    assert kept.halved == halved
+    assert np.abs(kept.rgb.astype(int) - found.rgb).mean() < 1.5
