@@ -25,8 +25,9 @@ every 16.7 ms, and what a stroke waits for it is counted: of a median of 12 ms t
 
 Of the strokes for endurance the first and the last sixty are made by the mouse and measured; those between go straight
 into the engine, one a frame, each written down before the next. *Scribble to answer* is the time from the end of a
-scribble, with the largest circle there is, until its answer is in the mask. Submitting goes to the real service: what is
-sent is what the fix changed and its packed log, and the answer comes after the commit.
+scribble, with the largest circle there is, until its answer is in the mask; the slowest is the first, for which the
+worker has to start. Submitting goes to the real service: what is sent is what the fix changed and its packed log, and
+the answer comes after the commit.
 """
 
 
