@@ -14,6 +14,7 @@ from django.db.models.functions import MD5, Cast
 from annotations import selectors, trust
 from annotations.models import Correction, DatasetItem, LeftOut, Photo
 from annotations.splits import Candidate, Splits
+from annotations.suspicion import Trust
 from segmentation.manifest import Sample
 
 SOURCE, UNLABELLED = "corrections", "photos"
@@ -89,8 +90,9 @@ class Gathered:
 def gather() -> Gathered:
     """Everything that may be learned from now. Pictures stay in the database: memory holds a line for each."""
     gathered = Gathered(Splits.load())
-    rows = _trusted(list(_approved()), gathered)
-    _split(rows, gathered)
+    people = trust.trust_list()
+    rows = _trusted(list(_approved()), people, gathered)
+    _split(rows, trust.author_weights(people), gathered)
     _unlabelled(gathered)
     return gathered
 
@@ -112,8 +114,8 @@ def _approved() -> Iterator[Row]:
         yield Row(*row)
 
 
-def _trusted(rows: list[Row], gathered: Gathered) -> list[Row]:
-    doubted = trust.left_out([Correction(id=row.correction, author=row.author) for row in rows])
+def _trusted(rows: list[Row], people: list[Trust], gathered: Gathered) -> list[Row]:
+    doubted = trust.left_out([Correction(id=row.correction, author=row.author) for row in rows], people)
     for row in rows:
         if row.correction in doubted:
             found = _left_out(row.photo, row.correction, row.version, LeftOut.Why.DISTRUSTED)
@@ -122,7 +124,7 @@ def _trusted(rows: list[Row], gathered: Gathered) -> list[Row]:
     return [row for row in rows if row.correction not in doubted]
 
 
-def _split(rows: list[Row], gathered: Gathered) -> None:
+def _split(rows: list[Row], weights: Mapping[uuid.UUID, float], gathered: Gathered) -> None:
     splits = gathered.splits
     splits.decide_owners(list({row.photo: row.candidate for row in rows}.values()))
     sided = []
@@ -136,7 +138,6 @@ def _split(rows: list[Row], gathered: Gathered) -> None:
             splits.place(row.candidate, side)
             sided.append(row)
     order = {row.correction: place for place, row in enumerate(rows)}
-    weights = trust.author_weights()
     for row in newest_per_picture(sorted(sided, key=lambda row: order[row.correction])):
         sample = Sample(
             image=_image(row.sha256, row.media_type),

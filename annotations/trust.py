@@ -24,13 +24,13 @@ def trust_list() -> list[suspicion.Trust]:
     return suspicion.judge(_evidence())
 
 
-def author_weights() -> Mapping[uuid.UUID, float]:
+def author_weights(people: Sequence[suspicion.Trust] | None = None) -> Mapping[uuid.UUID, float]:
     """What a correction of each author counts in training, 0 < weight ≤ 1.
 
     1 for newcomers. Nobody's approved corrections count for more than a fifth of all, or two persons' fair shares
-    where there are fewer than ten.
+    where there are fewer than ten. `people`: the trust list, where it is known already.
     """
-    weights = {person.author: person.weight for person in trust_list()}
+    weights = {person.author: person.weight for person in (trust_list() if people is None else people)}
     counts = Counter(selectors.corrections_approved().order_by().values_list("author", flat=True))
     return capped(weights, counts)
 
@@ -50,17 +50,20 @@ def capped(weights: Mapping[uuid.UUID, float], counts: Mapping[uuid.UUID, int]) 
     return made
 
 
-def left_out(corrections: Sequence[Correction]) -> dict[uuid.UUID, str]:
+def left_out(
+    corrections: Sequence[Correction], people: Sequence[suspicion.Trust] | None = None
+) -> dict[uuid.UUID, str]:
     """Which of these approved corrections must not be learned from, each with the reason in words.
 
     Those of authors in quarantine, those of authors hardly anything of whom can be trusted, and masks that look wrong
-    on their face by authors of whom there are other doubts: reviewers, too, look away for a moment.
+    on their face by authors of whom there are other doubts: reviewers, too, look away for a moment. `people`: the
+    trust list, where it is known already.
     """
     quarantined = set(Quarantine.objects.filter(lifted_at=None).values_list("author", flat=True))
-    people = {person.author: person for person in trust_list()}
+    trusted = {person.author: person for person in (trust_list() if people is None else people)}
     out = {}
     for correction in corrections:
-        person = people.get(correction.author)
+        person = trusted.get(correction.author)
         if correction.author in quarantined:
             out[correction.id] = "Its author is in quarantine."
         elif person and (reason := person.refuses(correction.id)):
