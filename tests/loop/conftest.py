@@ -179,7 +179,7 @@ def worse_starter(folder: Path) -> None:
     generator = torch.Generator().manual_seed(7)
     for name, parameter in loaded.network.named_parameters():
         if parameter.dim() == 4 and name.startswith(("sides", "refinement")):
-            parameter.data += 3 * parameter.data.std() * torch.randn(parameter.shape, generator=generator)
+            parameter.data += parameter.data.std() * torch.randn(parameter.shape, generator=generator)
     card = {"network": loaded.card["network"], "size": loaded.card["size"], "subject_threshold": 0.0}
     weights.save(folder, loaded.network, card)
 
@@ -255,7 +255,7 @@ def learnt_from(service: Service, pictures: Iterator[tuple[np.ndarray, np.ndarra
         approved += 1
         groups = {str(group) for (group,) in service.rows('SELECT "group" FROM annotations_photo')}
         heldout = sum(manifest.split_of(group) == "holdout" for group in groups)
-        if heldout >= 4 and len(groups) - heldout >= 8:
+        if heldout >= 6 and len(groups) - heldout >= 12:
             break
         assert approved < 150, "No split with enough pictures on both sides."
     assert service.operator().approve_all() == approved

@@ -18,6 +18,14 @@ def newest_run(operator):
     return operator.get_ok("releases/runs/")["results"][0]
 
 
+SCHEDULE = """
+import django, time
+django.setup()
+from procrastinate.contrib.django import app
+app.configure_task("stickersnap.releases.tasks.retrain_scheduled").defer(timestamp=int(time.time()))
+"""
+
+
 def test_from_photo_to_better_weights_and_back(service, learnt_from, steady_load, pictures, patiently, tmp_path):
     operator, person = service.operator(), service.client()
     old = person.get_ok("weights/current/")["sha256"]
@@ -31,30 +39,60 @@ def test_from_photo_to_better_weights_and_back(service, learnt_from, steady_load
     assert person.get(service.address + sticker["file_url"]).content[:4] == b"RIFF"
     patiently(steady_load.newest, "The first sticker of the steady load")
 
-    # An operator starts the loop; the worker freezes, trains, decides and deploys.
-    run = operator.ok("POST", "releases/retrain/", json={"epochs": 4, "minutes": 10})
-    assert run["state"] == "queued"
+    # An operator says when; the hour strikes; the worker freezes, trains, decides.
+    policy = {"enabled": True, "corrections_minimum": learnt_from, "minutes": 1.0, "heldout_minimum": 4}
+    trials = {"shadow_share": 1.0, "shadow_hours": 24, "canary_share": 0.5, "canary_hours": 24}
+    operator.ok("PATCH", "releases/policy/", json={**policy, **trials})
+    assert "Nothing is in the way" in service.manage("retrain", "--dry-run")
+    service.run("-c", SCHEDULE)
+    patiently(lambda: operator.get_ok("releases/runs/")["results"], "The scheduled run")
     again = operator.call("POST", "releases/retrain/", json={})
     assert (again.status_code, again.json()["code"]) == (409, "already_running")
     patiently(lambda: newest_run(operator)["state"] in OVER, "The end of the run")
     run = newest_run(operator)
     assert run["state"] == "promoted", run["message"]
-    assert run["samples"] == learnt_from
+    assert run["requested_by"] == "schedule"
+    assert run["samples"] >= learnt_from // 2
     assert run["heldout"] >= 4
-    assert len(run["curves"]["train_loss"]) == len(run["curves"]["val_iou"]) == 4
+    assert len(run["curves"]["train_loss"]) == len(run["curves"]["val_iou"]) > 0
     assert run["decision"]["passed"]
     assert run["decision"]["champion"] == old
     assert run["decision"]["evidence"]["gain_low"] > 0
     new = run["weights"]
 
-    # The next answers carry the new weights' digest.
-    patiently(lambda: steady_load.newest() == new, "An answer of the new weights")
+    # The challenger answers silently first, then some people.
+    (rollout,) = operator.get_ok("releases/rollouts/")["results"]
+    assert (rollout["stage"], rollout["weights"], rollout["champion"]) == ("shadow", new, old)
     answered = person.ok("POST", "photos/", files={"image": ("next.png", steady_load.photo)})
+    assert answered["prediction"]["weights"] == old
+    trial = f"releases/rollouts/{rollout['id']}/"
+    (told,) = patiently(lambda: operator.get_ok(f"{trial}shadow/")["results"], "The silent answer")
+    assert told["photo"] == answered["id"]
+    assert operator.get(service.address + told["difference_url"]).content[:4] == b"\x89PNG"
+    assert operator.ok("POST", f"{trial}next/")["stage"] == "canary"
+    seen = {}
+
+    def both():
+        someone = service.client()
+        cut = someone.call("POST", "photos/", files={"image": ("theirs.png", steady_load.photo)})
+        seen.setdefault(cut.headers["X-Weights"], someone)
+        return set(seen) == {old, new}
+
+    patiently(both, "People on both sides of the canary")
+    assert steady_load.newest() == old, "who is nobody is no canary"
+
+    # Then everyone: the next answers carry the new weights' digest.
+    assert operator.ok("POST", f"{trial}next/")["stage"] == "full"
+    patiently(lambda: steady_load.newest() == new, "An answer of the new weights")
+    answered = seen[old].ok("POST", "photos/", files={"image": ("again.png", steady_load.photo)})
     assert answered["prediction"]["weights"] == new
     current = person.get_ok("weights/current/")
     assert (current["sha256"], current["run"], current["dataset_version"]) == (new, run["id"], 1)
+    assert current["student"] is None
     tracked(service, run, patiently)
-    restored(service, learnt_from, tmp_path)
+    restored(service, run["samples"], tmp_path)
+    graph = operator.get_ok(f"releases/lineage/weights/{new}/")
+    assert {node["kind"] for node in graph["nodes"]} >= {"weights", "run", "dataset", "correction", "reviewer", "photo"}
 
     # And back.
     rollback = operator.ok("POST", "releases/rollback/")
@@ -106,48 +144,47 @@ def restored(service, samples, tmp_path):
     assert len(manifest.read(tmp_path / "back")) == samples
 
 
-def test_a_training_process_that_is_killed_leaves_the_champion_serving_and_says_so(service, learnt_from, patiently):
+def test_a_training_that_is_killed_goes_on_from_its_checkpoint_and_ends(service, learnt_from, patiently):
+    """Its process is killed, then its worker told to stop, then a worker killed: one run, one curve, one verdict."""
     operator = service.operator()
     champion = operator.get_ok("weights/current/")["sha256"]
-    operator.ok("POST", "releases/retrain/", json={"epochs": 10_000, "minutes": 30})
-    patiently(lambda: newest_run(operator)["curves"]["train_loss"], "The first epoch")
-    ((pid,),) = service.rows("SELECT pid FROM releases_trainingrun WHERE state = 'training'")
+    operator.ok("PATCH", "releases/policy/", json={"enabled": False, "shadow_share": 0, "canary_share": 0})
+    asked = operator.ok("POST", "releases/retrain/", json={"epochs": 10_000, "minutes": 0.6})
+
+    def epochs():
+        return [epoch for epoch, _ in newest_run(operator)["curves"]["train_loss"]]
+
+    def process():
+        found = service.rows("SELECT pid FROM releases_trainingrun WHERE state = 'training' AND pid IS NOT NULL")
+        return found[0][0] if found else None
+
+    def stop_worker(kill):
+        (service.children["worker"].kill if kill else service.children["worker"].terminate)()
+        service.children["worker"].wait(120)
+
+    patiently(epochs, "The first epoch")
+    pid = process()
     os.kill(pid, signal.SIGKILL)
-    patiently(lambda: newest_run(operator)["state"] in OVER, "The end of the run")
+    patiently(lambda: process() not in (None, pid), "Its second process")
+
+    stop_worker(kill=False)
     run = newest_run(operator)
-    assert run["state"] == "failed"
-    assert "killed" in run["message"]
-    assert "The champion keeps serving" in run["message"]
+    assert (run["state"], run["attempts"]) == ("queued", 1)
+    assert "goes on from its checkpoint" in run["message"]
+    service.start("worker")
+
+    pid = patiently(process, "Its third process")
+    stop_worker(kill=True)
+    patiently(lambda: not psutil.pid_exists(pid), "The end of the killed worker's training")
     assert operator.get_ok("weights/current/")["sha256"] == service.ready()["weights"] == champion
-
-
-def test_a_worker_that_is_told_to_stop_stops_its_training_and_says_so(service, learnt_from, patiently):
-    operator = service.operator()
-    operator.ok("POST", "releases/retrain/", json={"epochs": 10_000, "minutes": 30})
-    patiently(lambda: newest_run(operator)["state"] == "training", "The training")
-    service.children["worker"].terminate()
-    assert service.children["worker"].wait(120) == 0
-    run = newest_run(operator)
-    assert run["state"] == "failed"
-    assert "Stopped before it was done." in run["message"]
-    service.start("worker")
-
-
-def test_a_killed_worker_takes_its_training_with_it_and_the_next_one_says_so(service, learnt_from, patiently):
-    operator = service.operator()
-    champion = operator.get_ok("weights/current/")["sha256"]
-    operator.ok("POST", "releases/retrain/", json={"epochs": 10_000, "minutes": 30})
-    patiently(lambda: newest_run(operator)["state"] == "training", "The training")
-    patiently(lambda: service.rows("SELECT pid FROM releases_trainingrun WHERE pid IS NOT NULL"), "Its process")
-    ((pid,),) = service.rows("SELECT pid FROM releases_trainingrun WHERE state = 'training'")
-    service.children["worker"].kill()
-    service.children["worker"].wait()
-    patiently(lambda: not psutil.pid_exists(pid), "The end of the training process")
     service.start("worker")
     patiently(lambda: newest_run(operator)["state"] in OVER, "The end of the run")
-    assert newest_run(operator)["state"] == "failed"
-    assert "was killed" in newest_run(operator)["message"]
-    assert service.ready()["weights"] == champion
+
+    run = newest_run(operator)
+    assert (run["id"], run["state"] in ("promoted", "refused"), run["attempts"]) == (asked["id"], True, 3)
+    assert epochs() == list(range(1, len(epochs()) + 1))
+    if run["state"] == "promoted":
+        operator.ok("POST", "releases/rollback/")
 
 
 def test_an_operators_choice_serves_and_is_taken_back_without_a_lost_request(
