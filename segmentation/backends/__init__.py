@@ -69,6 +69,7 @@ class Backend(Protocol):
     device: str  # "cuda" or "cpu"
     size: int  # S, the side of the input
     batch_limit: int  # most pictures in one pass
+    half: bool  # does it compute in 16-bit floats?
 
     def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """N×S×S×3 uint8 sRGB (photos squashed to squares) to N×2×S×S float32 probabilities: refined, coarse.

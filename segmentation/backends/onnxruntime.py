@@ -65,6 +65,7 @@ class OnnxRuntime:
 
     name = "onnxruntime"
     device = "cpu"
+    half = False
 
     def __init__(self, path: Path | bytes, size: int, graph: Graph | None = None, threads: int | None = None) -> None:
         self.size = size

@@ -44,6 +44,7 @@ class OpenVino:
     def __init__(self, path: Path, size: int, threads: int | None = None, precision: str | None = None) -> None:
         self.size = size
         self.precision, self.request = compiled(path, size, threads or cores(), precision)
+        self.half = self.precision == "bf16"
 
     def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See Backend.run."""

@@ -51,7 +51,7 @@ class TorchCpu:
 
         if threads:
             torch.set_num_threads(threads)
-        self.size = size
+        self.size, self.half = size, bf16
         dtype = torch.bfloat16 if bf16 else torch.float32
         self.network = Served(channels_last(folded(network)).to(dtype), dtype).eval()
 

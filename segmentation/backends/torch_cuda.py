@@ -68,6 +68,7 @@ class TorchCuda:
 
     name = "torch-cuda"
     device = "cuda"
+    half = True
 
     def __init__(self, network: nn.Module, size: int) -> None:
         import torch

@@ -143,7 +143,7 @@ def test_what_is_no_batch_is_refused_and_the_next_is_answered(backend):
 
 
 def test_the_golden_pictures_are_answered_as_on_the_card(backend, starter):
-    golden.self_test(BackendPredictor(backend, starter.sha256, starter.card))
+    golden.self_test(BackendPredictor(backend, starter.sha256, starter.card), half=backend.half)
 
 
 def test_many_threads_get_their_own_answers_through_an_engine(backend):

@@ -116,8 +116,18 @@ def test_spoilt_weights_are_not_saved(tmp_path: Path) -> None:
 
 def test_the_starter_passes_its_self_test() -> None:
     predictor = TorchPredictor(weights.load("starter"), "cpu")
-    golden.self_test(predictor)
+    golden.self_test(predictor, half=False)
     assert golden.golden_answers(predictor) == golden.golden_answers(predictor)
+
+
+def test_full_floats_are_held_to_less_difference_than_half_ones() -> None:
+    loaded = weights.load("starter")
+    answers = [dict(answer) for answer in loaded.card["golden"]]
+    answers[0]["cells"] = [cell + 2 for cell in answers[0]["cells"]]
+    loaded.card["golden"] = answers
+    golden.self_test(TorchPredictor(loaded, "cpu"))
+    with pytest.raises(golden.GoldenError, match=r"2\.0 levels"):
+        golden.self_test(TorchPredictor(loaded, "cpu"), half=False)
 
 
 def test_weights_that_answer_differently_fail_the_self_test() -> None:

@@ -75,7 +75,7 @@ def self_test(folder: Path) -> dict[str, Any]:
     for name in backends.candidates(settings.DEVICE, wished, settings.REQUIRE_GPU):
         try:
             backend = backends.open_backend(name, found, settings.NETWORK_THREADS)
-            golden.self_test(BackendPredictor(backend, found.sha256, found.card))
+            golden.self_test(BackendPredictor(backend, found.sha256, found.card), half=backend.half)
         except (backends.DeviceError, golden.GoldenError) as error:
             failures.append(error)
         else:

@@ -206,7 +206,7 @@ def _tested(backend: Backend, weights: sets.WeightsSet) -> ServedPredictor:
     )
     try:
         predictor = ServedPredictor(engine, weights.sha256, weights.card)
-        self_test(predictor)
+        self_test(predictor, half=backend.half)
     except GoldenError:
         engine.stop()
         raise

@@ -203,7 +203,7 @@ def lost_so_far():
 class Broken:
     """Opens, and then answers nothing that could be served."""
 
-    name, device, size, batch_limit = "openvino", "cpu", 256, 4
+    name, device, size, batch_limit, half = "openvino", "cpu", 256, 4, True
 
     def __init__(self, answer):
         self.answer = answer
