@@ -43,7 +43,7 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """The newer of every figure, rounded to what can be told apart."""
     again = {bar["name"] for bar in new["bars"]}
     bars = [bar for bar in old.get("bars", []) if bar["name"] not in again] + new["bars"]
-    return {**old, **rounded(new), "bars": bars}
+    return {**old, "remark": "", **rounded(new), "bars": bars}
 
 
 def rounded(value: Any) -> Any:
