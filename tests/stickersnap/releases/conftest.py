@@ -78,12 +78,9 @@ def finished_run(db: None, other_weights: Callable[[int], Path], next_token: Cal
     from stickersnap.releases import selectors, services
     from stickersnap.releases.models import TrainingRun
 
-    def make(seed: int = 1, gain: float = 0.1, heldout: int = 24) -> TrainingRun:
+    def make(seed: int = 1, gain: float = 0.1, heldout: int = 24, champion: Any = None) -> TrainingRun:
         dataset = DatasetVersion.objects.create(number=seed, digest=f"{seed:064x}", dvc_text="outs: []\n")
         images = [f"{seed * 1000 + i:064x}" for i in range(heldout)]
-        held = [{"group": uuid.UUID(int=i), "split": "holdout"} for i in range(heldout)]
-        GroupSplit.objects.bulk_create([GroupSplit(**unit) for unit in held], ignore_conflicts=True)
-        PhotoSplit.objects.bulk_create([PhotoSplit(photo=u["group"], **u) for u in held], ignore_conflicts=True)
         photos = [f"{i:032x}" for i in range(heldout)]
         groups = [GroupSplit(group=photo, split="holdout") for photo in photos]
         GroupSplit.objects.bulk_create(groups, ignore_conflicts=True)
@@ -103,15 +100,17 @@ def finished_run(db: None, other_weights: Callable[[int], Path], next_token: Cal
             )
             for i, image in enumerate(images)
         )
-        champion = selectors.deployment_current()
-        assert champion is not None
+        if champion is None:
+            current = selectors.deployment_current()
+            assert current is not None
+            champion = current.weights
         run = TrainingRun.objects.create(
             state=TrainingRun.State.DECIDING,
             network="basnet-small",
             minutes=1,
             requested_by="olga",
-            champion=champion.weights,
-            base=champion.weights,
+            champion=champion,
+            base=champion,
             dataset=dataset,
             token=next_token(),
             attempts=1,
@@ -120,7 +119,7 @@ def finished_run(db: None, other_weights: Callable[[int], Path], next_token: Cal
         folder.mkdir(parents=True)
         shutil.copytree(other_weights(seed), folder / "weights")
         evaluation = {
-            "champion": {"sha256": champion.weights_id, "mean_iou": 0.6, "latency_ms": 20.0},
+            "champion": {"sha256": champion.sha256, "mean_iou": 0.6, "latency_ms": 20.0},
             "challenger": {
                 "sha256": sets.digest(folder / "weights" / sets.WEIGHTS),
                 "mean_iou": 0.6 + gain,

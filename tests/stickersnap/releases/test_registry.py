@@ -1,12 +1,13 @@
 """MLflow, the real one, in the same PostgreSQL: it mirrors what is deployed, and is in nobody's way."""
 
+import shutil
 import uuid
 
 import psycopg
 import pytest
 from django.db import connection
 
-from stickersnap.releases import registry, services
+from stickersnap.releases import registry, services, serving
 
 pytestmark = pytest.mark.django_db
 
@@ -39,6 +40,42 @@ def test_the_alias_follows_deployment_and_rollback_and_drift_is_repaired(own_dat
     assert registry.alias_mirror() == champion() == starter.weights_id
     registry._client().set_registered_model_alias(registry.MODEL, registry.ALIAS, "2")
     assert registry.alias_mirror() == champion() == starter.weights_id
+
+
+def test_a_version_that_was_deleted_comes_back(own_database):
+    starter = services.starter_deploy()
+    registry.alias_mirror()
+    registry._client().delete_model_version(registry.MODEL, "1")
+    assert registry.alias_mirror() == champion() == starter.weights_id
+    registry._client().delete_registered_model(registry.MODEL)
+    assert registry.alias_mirror() == champion() == starter.weights_id
+
+
+def test_a_host_without_the_weights_fetches_them_from_their_run(own_database, finished_run, state):
+    services.starter_deploy()
+    run = finished_run()
+    registry.tracking_prepare()
+    client = registry._client()
+    experiment = client.get_experiment_by_name(registry.EXPERIMENT).experiment_id
+    run.mlflow_run_id = client.create_run(experiment).info.run_id
+    run.save()
+    client.log_artifacts(run.mlflow_run_id, str(services.run_folder(run) / "weights"), "weights")
+    decision = services.promotion_decide(run=run, by="olga")
+    shutil.rmtree(state / "weights")
+    assert serving.predictor_current().weights == decision.challenger_id
+    assert (services.weights_folder(decision.challenger_id) / "card.json").exists()
+
+
+def test_a_host_that_can_not_fetch_them_says_what_is_missing(own_database, finished_run, state):
+    starter = services.starter_deploy()
+    serving.predictor_current()
+    decision = services.promotion_decide(run=finished_run(), by="olga")
+    shutil.rmtree(state / "weights")
+    serving.holder().refresh()
+    problem = serving.status().problem
+    assert decision.challenger_id in problem
+    assert "copy that folder" in problem
+    assert serving.predictor_current().weights == starter.weights_id
 
 
 def test_tracking_is_prepared_in_the_services_own_server(own_database, settings):
