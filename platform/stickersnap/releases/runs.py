@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db import Error as DatabaseAway
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from annotations.datasets import dataset_checkout, dataset_freeze
 from annotations.exceptions import AnnotationError
@@ -78,7 +79,8 @@ def base_of(network: str, champion: Weights) -> Weights:
         if champion.card.get("format") == "onnx":
             raise NotTrainable
         return champion
-    newest = Weights.objects.filter(network=network).exclude(card__format="onnx").order_by("-created_at").first()
+    trainable = ~Q(card__has_key="format") | Q(card__format="safetensors")
+    newest = Weights.objects.filter(trainable, network=network).order_by("-created_at").first()
     if newest is None:
         raise NoBase(
             f"There are no weights of {network} here to start from. Bring some in with `manage.py weights pull` or "

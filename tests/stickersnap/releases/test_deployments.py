@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from segmentation import forms
 from segmentation import weights as sets
 from stickersnap.releases import selectors, services
+from stickersnap.releases import serving as running
 from stickersnap.releases.exceptions import NothingToRollBack, NotPassed, StaleDecision, TrainingFailed
 from stickersnap.releases.models import Deployment, PromotionDecision, RetrainPolicy, Weights
 
@@ -72,6 +74,21 @@ def test_a_real_gain_is_deployed_with_its_evidence(starter, finished_run):
     assert len(decision.evidence["images"]) == 24
     assert decision.challenger.run == run
     assert selectors.figures(decision.challenger)["mean_iou"] == pytest.approx(0.7)
+
+
+def test_weights_whose_forms_do_not_agree_are_served_by_torch_and_it_is_said(starter, finished_run, settings):
+    """Training leaves out a form that answers real pictures otherwise; what it left out is never served silently."""
+    decision = promote(finished_run())
+    assert "torch serves it" in decision.reason
+    predictor = running.predictor_current()
+    assert (predictor.weights, predictor.backend) == (decision.challenger_id, "torch-cpu")
+
+
+def test_a_form_that_agrees_is_served_and_nothing_needs_to_be_said(starter, finished_run):
+    run = finished_run()
+    forms.make(services.run_folder(run) / "weights", names=("onnx",))
+    assert "torch" not in promote(run).reason
+    assert running.predictor_current().backend != "torch-cpu"
 
 
 def test_a_loss_is_refused_and_the_champion_stays(starter, finished_run):

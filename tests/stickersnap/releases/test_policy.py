@@ -49,7 +49,7 @@ def test_another_network_needs_weights_to_start_from(olga):
     answer = patch(olga, network="u2netp")
     assert answer.status_code == 400
     assert "no weights of u2netp" in answer.json()["detail"]
-    RetrainPolicy.objects.create(network="u2netp")
+    RetrainPolicy.objects.update_or_create(id=1, defaults={"network": "u2netp"})
     with pytest.raises(NoBase, match="weights pull"):
         runs.run_start(by="olga")
     assert not TrainingRun.objects.exists()

@@ -1,11 +1,16 @@
 """A process follows the newest deployment, and keeps what it has when that can't be served."""
 
 import gc
+import os
+import subprocess
+import sys
 import threading
 import time
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
+from django.db import connection
 
 from annotations.exceptions import Busy
 from segmentation import backends
@@ -79,6 +84,49 @@ def test_the_watcher_swaps_by_itself(finished_run):
     while serving.predictor_current().weights != decision.challenger_id and time.monotonic() < deadline:
         time.sleep(0.05)
     assert serving.predictor_current().weights == decision.challenger_id
+
+
+FOLLOW = """
+import django, sys, threading, time
+django.setup()
+from stickersnap.releases import serving
+over = threading.Thread(target=sys.stdin.read, daemon=True)
+over.start()
+last = ""
+while over.is_alive():
+    if (now := serving.predictor_current().weights) != last:
+        print(now, flush=True)
+        last = now
+    time.sleep(0.1)
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_process_follows_a_promotion_and_a_rollback(finished_run, settings):
+    starter = services.starter_deploy()
+    params = connection.get_connection_params()
+    place = urlencode({name: params[name] for name in ("host", "port", "user", "password") if params.get(name)})
+    url = f"postgresql:///{params['dbname']}?{place}"
+    environment = {
+        "DATABASE_URL": url,
+        "DJANGO_SETTINGS_MODULE": "stickersnap.settings",
+        "STICKERSNAP_STATE": str(settings.STATE),
+        "DJANGO_SECRET_KEY": settings.SECRET_KEY,
+        "STICKERSNAP_DEVICE": "cpu",
+    }
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": {**os.environ, **environment}}
+    servers = [subprocess.Popen([sys.executable, "-c", FOLLOW], **pipes) for _ in range(2)]
+    try:
+        assert [server.stdout.readline().strip() for server in servers] == [starter.weights_id] * 2
+        decision = services.promotion_decide(run=finished_run(), by="olga")
+        assert [server.stdout.readline().strip() for server in servers] == [decision.challenger_id] * 2
+        services.rollback(by="olga")
+        assert [server.stdout.readline().strip() for server in servers] == [starter.weights_id] * 2
+    finally:
+        for server in servers:
+            server.stdin.close()
+            server.wait(60)
+            server.stdout.close()
 
 
 @pytest.mark.django_db
