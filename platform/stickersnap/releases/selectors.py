@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
-from annotations.models import DatasetItem
+from annotations.models import DatasetItem, Photo
 from stickersnap.releases.models import (
     Deployment,
     PromotionDecision,
@@ -86,6 +86,13 @@ def student_of(deployment: Deployment) -> StudentDeployment | None:
         if standing.pk <= deployment.pk and (found := followed.filter(champion=standing.weights_id).first()):
             return found
     return None
+
+
+def may_be_shown(run: TrainingRun, image_sha256: str) -> bool:
+    """Whether a photo of a run's dataset, named by the first characters of its digest or all of them, was not deleted
+    and its owner still lets it be learned from."""
+    items = DatasetItem.objects.filter(dataset=run.dataset, image_sha256__startswith=image_sha256)
+    return Photo.objects.filter(id__in=items.values("photo"), consented_at__isnull=False).exists()
 
 
 def run_active() -> TrainingRun | None:

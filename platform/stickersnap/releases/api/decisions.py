@@ -13,9 +13,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from annotations.models import DatasetItem, Photo
 from stickersnap.accounts.permissions import IsOperator
-from stickersnap.releases import services, signing
+from stickersnap.releases import selectors, services, signing
 from stickersnap.releases.api.serializers import DecisionSerializer
 from stickersnap.releases.models import Approval, PromotionDecision, TrainingRun
 
@@ -115,14 +114,8 @@ class RunEvidenceView(APIView):
         path = services.run_folder(run) / "evidence" / Path(name).name
         if sha256 is None or not path.is_file():
             raise Http404
-        if not _still_there(run, sha256):
+        if not selectors.may_be_shown(run, sha256):
             path.unlink()
             raise Http404
         headers = {"Cache-Control": "private, no-store"}
         return FileResponse(path.open("rb"), content_type="image/webp", headers=headers)
-
-
-def _still_there(run: TrainingRun, sha256: str) -> bool:
-    """Whether the photo was not deleted, and its owner still lets it be learned from."""
-    photos = DatasetItem.objects.filter(dataset=run.dataset, image_sha256=sha256).values("photo")
-    return Photo.objects.filter(id__in=photos, consented_at__isnull=False).exists()

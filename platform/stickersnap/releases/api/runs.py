@@ -65,12 +65,15 @@ class RunSampleView(APIView):
 
     @extend_schema(responses={(200, "image/jpeg"): OpenApiTypes.BINARY})
     def get(self, request: Request, run_id: uuid.UUID, name: str) -> FileResponse:
-        """Photo, truth, champion's and challenger's mask, side by side."""
+        """Photo, truth, champion's and challenger's mask, side by side; 404 once the photo or its consent is gone."""
         run: Any = get_object_or_404(TrainingRun, pk=run_id)
         found = next((path for path in _samples(run).glob("*.jpg") if path.name == name), None)
         if found is None:
             raise Http404
-        headers = {"Cache-Control": "private, no-cache"}
+        if not selectors.may_be_shown(run, found.stem):
+            found.unlink()
+            raise Http404
+        headers = {"Cache-Control": "private, no-store"}
         return FileResponse(found.open("rb"), content_type="image/jpeg", headers=headers)
 
 
