@@ -40,7 +40,7 @@ def chance_of_no_harm(gains: Gains, groups: list[str], margin: float, seed: int)
 
 def _by_group(gains: Gains, groups: list[str]) -> tuple[Gains, Gains]:
     _, member = np.unique(groups, return_inverse=True)
-    return np.bincount(member, weights=gains), np.bincount(member).astype(np.float64)
+    return np.bincount(member, weights=gains).astype(np.float64), np.bincount(member).astype(np.float64)
 
 
 def _resampled(sums: Gains, sizes: Gains, seed: int) -> tuple[Gains, Gains]:

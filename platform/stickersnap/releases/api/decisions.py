@@ -30,7 +30,7 @@ class ApprovalSerializer(serializers.ModelSerializer):
 class DecisionDetailSerializer(DecisionSerializer):
     """A decision with everything it was based on."""
 
-    evidence = serializers.DictField(help_text="Figures, slices, and the scores of every held-out picture.")
+    evidence: Any = serializers.DictField(help_text="Figures, slices, and the scores of every held-out picture.")
     run = serializers.UUIDField(source="run_id", allow_null=True)
     approval_needed = serializers.BooleanField()
     approval = serializers.SerializerMethodField()
