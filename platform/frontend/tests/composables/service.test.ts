@@ -10,6 +10,7 @@ const api = vi.hoisted(() => ({
   readCurrentWeights: vi.fn(),
   listRuns: vi.fn(),
   listDeployments: vi.fn(),
+  readPolicy: vi.fn(),
   listPhotos: vi.fn(),
   deletePhoto: vi.fn(),
   sendPhoto: vi.fn(),
