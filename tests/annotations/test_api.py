@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def served(monkeypatch, starter):
     """The shipped weights answer; how a deployment gets here is tested with the releases."""
-    monkeypatch.setattr("stickersnap.releases.serving.predictor_current", lambda: starter)
+    monkeypatch.setattr("stickersnap.releases.serving.predictor_current", lambda *_: starter)
 
 
 def upload(client: Client, data: bytes, name: str = "cat.png", **fields):

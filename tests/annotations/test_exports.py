@@ -32,7 +32,7 @@ def approved(photo_of, submit, people):
 def test_the_folder_is_read_by_coco_and_by_our_own_import(
     approved, submit, photo_of, cat, coffee, people, tmp_path, starter, monkeypatch
 ):
-    monkeypatch.setattr("stickersnap.releases.serving.predictor_current", lambda: starter)
+    monkeypatch.setattr("stickersnap.releases.serving.predictor_current", lambda *_: starter)
     soft = np.random.default_rng(3).integers(0, 256, cat.shape[:2], dtype=np.uint8)
     approved(cat, soft, "cat.jpg")
     approved(cat[:, ::-1].copy(), soft[::-1].copy(), "Cat.png")

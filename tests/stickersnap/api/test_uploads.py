@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def served(monkeypatch, starter):
-    monkeypatch.setattr("stickersnap.releases.serving.predictor_current", lambda: starter)
+    monkeypatch.setattr("stickersnap.releases.serving.predictor_current", lambda *_: starter)
 
 
 def chunk(name: bytes, data: bytes) -> bytes:
