@@ -113,7 +113,7 @@ def judge(evidence: Sequence[Evidence]) -> list[Trust]:
         person = people[author] = Trust(author, len(places), iou=round(float(np.mean(iou[places])), 3))
         person.marks = {ordered[i].correction: marks[i] for i in places if i in marks}
         weigh_reviews(person, [ordered[i].approved for i in places], shared)
-        weigh_marks(person, max(HONEST_MARKS, len(marks) / len(ordered)))
+        weigh_marks(person, usual_marks(len(marks), len(ordered), person))
         weigh_lean(person, leans[places])
         weigh_distance(person, distances[places])
         weigh_outliers(person, outlying[places], float(outlying.mean()))
@@ -189,8 +189,15 @@ def weigh_reviews(person: Trust, verdicts: Sequence[bool | None], shared: float)
     person.doubt("reviews", (shared - most) / 0.5, reason)
 
 
+def usual_marks(marked: int, corrections: int, person: Trust) -> float:
+    """The share of other people's masks that is marked: large where the predictions are at fault. Who is alone is
+    compared with nobody."""
+    others = corrections - person.corrections
+    return max(HONEST_MARKS, (marked - len(person.marks)) / others if others else marked / corrections)
+
+
 def weigh_marks(person: Trust, usual: float) -> None:
-    """Doubt where surely more than the `usual` share is marked: of everybody's where the predictions are at fault."""
+    """Doubt where surely more than the `usual` share is marked."""
     a, b = 0.2 + len(person.marks), PRIOR_MASKS - 0.2 + person.corrections - len(person.marks)
     share = a / (a + b)
     least = share - np.sqrt(share * (1 - share) / (a + b + 1))
