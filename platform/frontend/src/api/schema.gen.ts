@@ -563,7 +563,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Photo, truth, champion's and challenger's mask, side by side. */
+        /** @description Photo, truth, champion's and challenger's mask, side by side; 404 once the photo or its consent is gone. */
         get: operations["v1_releases_runs_samples_retrieve"];
         put?: never;
         post?: never;
