@@ -1,10 +1,12 @@
 """Leaves what a run that the gate refused leaves: photos, weights, curves, a signed decision, its pictures.
 
-Run beside the service by tests of the operator's pages, in its environment. Prints the decision's number.
+Run beside the service by tests of the operator's pages, in its environment. Prints the decision's number; with
+`--away` it takes the photos away again, which nobody cut and no queue could show.
 """
 
 import hashlib
 import shutil
+import sys
 import uuid
 
 import django
@@ -25,6 +27,7 @@ from stickersnap.releases.models import TrainingRun  # noqa: E402
 from training.samples import row  # noqa: E402
 
 COUNT = 8
+NUMBER = 901  # of its dataset version
 
 
 def photo_of(place: int) -> Photo:
@@ -55,7 +58,7 @@ def next_token() -> int:
 def main() -> int:
     champion = selectors.deployment_current().weights
     photos = [photo_of(place) for place in range(COUNT)]
-    dataset = DatasetVersion.objects.create(number=901, digest=f"{901:064x}", dvc_text="outs: []\n")
+    dataset = DatasetVersion.objects.create(number=NUMBER, digest=f"{NUMBER:064x}", dvc_text="outs: []\n")
     for photo in photos:
         GroupSplit.objects.create(group=photo.group, split="holdout")
         PhotoSplit.objects.create(photo=photo.id, group=photo.group, split="holdout")
@@ -142,5 +145,9 @@ def decide(run, challenger, photos):
         )
 
 
+def away() -> None:
+    Photo.objects.filter(id__in=DatasetItem.objects.filter(dataset=NUMBER).values("photo")).delete()
+
+
 if __name__ == "__main__":
-    print(main())
+    print(away() if "--away" in sys.argv else main())

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,14 +50,21 @@ def test_the_policy_is_changed_in_place(olgas_page) -> None:
 
 
 @pytest.fixture(scope="module")
-def decision(only_stack, olga: str) -> str:
+def decision(only_stack, olga: str) -> Iterator[str]:
     """A refused decision of the gate's with its evidence and pictures, as a run leaves it; its number."""
     only_stack.ensure()
-    command = [sys.executable, str(SEED)]
     environment = only_stack.environment | {"DJANGO_SETTINGS_MODULE": "stickersnap.settings", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=SEED.parents[2], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.split()[-1]
+
+    def seed(*arguments: str) -> str:
+        command = [sys.executable, str(SEED), *arguments]
+        done = subprocess.run(
+            command, cwd=SEED.parents[2], env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.split()[-1]
+
+    yield seed()
+    seed("--away")
 
 
 def test_a_decision_is_looked_at_by_keyboard(olgas_page, decision: str, shot) -> None:

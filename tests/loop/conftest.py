@@ -255,9 +255,9 @@ def learnt_from(service: Service, pictures: Iterator[tuple[np.ndarray, np.ndarra
         approved += 1
         groups = {str(group) for (group,) in service.rows('SELECT "group" FROM annotations_photo')}
         heldout = sum(manifest.split_of(group) == "holdout" for group in groups)
-        if heldout >= 6 and len(groups) - heldout >= 12:
+        if heldout >= 14 and len(groups) - heldout >= 24:
             break
-        assert approved < 150, "No split with enough pictures on both sides."
+        assert approved < 250, "No split with enough pictures on both sides."
     assert service.operator().approve_all() == approved
     return approved
 
