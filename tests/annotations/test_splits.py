@@ -173,7 +173,14 @@ class World:
         return found + [(x[i], y[j]) for i, j in np.argwhere(alike)]
 
 
-def test_fifty_retrains_of_a_changing_world_leak_nothing(contribute, settings):
+@pytest.fixture
+def same_world(monkeypatch):
+    """Owners and groups are named alike in every run: their names decide the sides, and so how many are left out."""
+    names = random.Random(1)
+    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=names.getrandbits(128), version=4))
+
+
+def test_fifty_retrains_of_a_changing_world_leak_nothing(same_world, contribute, settings):
     settings.SPLIT_OWNERS_MINIMUM = 5
     settings.UNLABELLED_LIMIT = 20
     world = World(contribute, seed=5)
