@@ -175,7 +175,11 @@ class World:
 
 @pytest.fixture
 def same_world(monkeypatch):
-    """Owners and groups are named alike in every run: their names decide the sides, and so how many are left out."""
+    """Owners and groups are named alike in every run: their names decide the sides, and so how many are left out.
+
+    No leak was found under any of the first eleven seeds. How many photos stay in is another matter: the bounds on that at
+    the test's end hold under five of them (1, 2, 3, 4, 9), of which this is the first. See docs/decisions on splits.
+    """
     names = random.Random(1)
     monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=names.getrandbits(128), version=4))
 
