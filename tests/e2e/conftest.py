@@ -35,6 +35,9 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 PATIENCE = 60  # seconds for something that happens by itself
+SETTLED = """Promise.all(document.getAnimations()
+    .filter(each => each.effect.getComputedTiming().endTime < Infinity)
+    .map(each => each.finished.catch(() => {})))"""
 
 
 class Stack:
@@ -300,6 +303,26 @@ def make_sticker(choose: Callable[..., None]) -> Callable[..., Any]:
         return card
 
     return make
+
+
+@pytest.fixture(scope="session")
+def barriers() -> Callable[[Any], list[str]]:
+    """What on a page keeps people out, by axe-core: its critical and serious findings, one line each."""
+    axe = (ROOT / "platform" / "frontend" / "node_modules" / "axe-core" / "axe.min.js").read_text()
+
+    def find(page: Any) -> list[str]:
+        if not page.evaluate("'axe' in window"):
+            page.evaluate(axe)
+        page.evaluate(SETTLED)
+        found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+        return [
+            f"{rule['id']}: {node['target']} {node['failureSummary']}"
+            for rule in found["violations"]
+            if rule["impact"] in {"critical", "serious"}
+            for node in rule["nodes"]
+        ]
+
+    return find
 
 
 class Api:

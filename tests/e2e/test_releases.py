@@ -1,5 +1,6 @@
 """The operator's pages: what serves, which runs and decisions there were, where a sticker comes from."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ def test_it_shows_what_serves_and_since_when(olgas_page, stack, shot) -> None:
     shot(page, "releases")
 
 
-def test_the_policy_is_changed_in_place(olgas_page) -> None:
+def test_the_policy_is_changed_in_place_by_someone_who_knows_what_it_means(olgas_page, barriers) -> None:
     page = olgas_page
     page.goto("/releases")
     policy = page.get_by_role("region", name="Policy")
@@ -36,14 +37,23 @@ def test_the_policy_is_changed_in_place(olgas_page) -> None:
     form.get_by_label("New corrections at least").fill("33")
     form.get_by_label("Shadow: % of live photos").fill("12.5")
     form.get_by_role("switch", name="Train on schedule").check()
+    form.get_by_label("Minutes of training").fill("0")
+    expect(form.get_by_label("Minutes of training")).to_have_accessible_description(re.compile("greater than or equal"))
+    form.get_by_label("Minutes of training").fill("5")
+    meaning = form.get_by_role("region", name="What this means")
+    expect(meaning).to_contain_text("Trains by itself once 33 new corrections")
+    expect(meaning).to_contain_text("new approved corrections, 33 needed")
+    expect(meaning).to_contain_text("5 min of training")
+    assert barriers(page) == []
     form.get_by_role("button", name="Save").click()
     expect(policy).to_contain_text("33 new corrections")
     expect(policy).to_contain_text("12.5 % of live photos")
+    expect(policy).to_contain_text("more corrections until the next run")
     page.reload()
     expect(policy).to_contain_text("33 new corrections")
     answer = page.context.request.patch(
         "/api/v1/releases/policy/",
-        data={"enabled": False, "shadow_share": 0},
+        data={"enabled": False, "shadow_share": 0, "minutes": 20},
         headers={"X-CSRFToken": page.evaluate("document.cookie.match(/csrftoken=([^;]+)/)[1]")},
     )
     assert answer.ok
@@ -94,17 +104,45 @@ def test_a_decision_is_looked_at_by_keyboard(olgas_page, decision: str, shot) ->
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_every_page_fits_a_phone_and_a_desktop(olgas_page, decision: str, shot) -> None:
+PAGES = {
+    "releases": "Releases",
+    "releases/deployments": "Deployments",
+    "releases/datasets": "Datasets",
+    "releases/datasets/901": "Dataset 901",
+    "releases/lineage/dataset/901": "Lineage",
+    "releases/trials": "Trials",
+    "trust": "Trust",
+    "review": "Review",
+    "queue": "Queue",
+}
+
+
+def test_every_page_fits_a_phone_and_a_desktop_and_shuts_nobody_out(olgas_page, decision: str, barriers, shot) -> None:
     page = olgas_page
-    for width in (390, 1280):
-        page.set_viewport_size({"width": width, "height": 844})
-        for name in ("releases", "releases/deployments", "releases/datasets", "releases/trials", "trust"):
-            page.goto(f"/{name}")
-            expect(page.get_by_role("heading", level=1)).to_be_visible()
-            expect(page.get_by_role("alert")).to_have_count(0)
-            page.wait_for_load_state("networkidle")
-            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, width)
-            shot(page, f"{name.replace('/', '-')}-{width}")
+    for address, title in {**PAGES, f"releases/decisions/{decision}": f"Decision {decision}"}.items():
+        page.goto(f"/{address}")
+        expect(page.get_by_role("heading", level=1, name=title)).to_be_visible()
+        expect(page.get_by_text("Loading…")).to_have_count(0)
+        expect(page.get_by_role("alert")).to_have_count(0)
+        for width in (390, 1280):
+            page.set_viewport_size({"width": width, "height": 844})
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (address, width)
+            shot(page, f"{address.replace('/', '-')}-{width}")
+        assert barriers(page) == [], address
+
+
+def test_the_overview_tells_the_loop_from_corrections_to_what_serves(olgas_page, decision: str, shot) -> None:
+    page = olgas_page
+    page.goto("/releases")
+    stations = page.get_by_role("list", name="From corrections to what serves").get_by_role("listitem")
+    expect(stations).to_have_text(
+        [re.compile(name) for name in ("Corrections", "Training", "Gate.*refused", "Trial", "Serving.*basnet-small")]
+    )
+    last = page.get_by_role("region", name="Decided last")
+    expect(last).to_contain_text("Refused: the champion keeps serving")
+    expect(last.get_by_role("list", name="Gain of the challenger")).to_contain_text("at least")
+    stations.nth(2).get_by_role("link", name="Gate").press("Enter")
+    expect(page.get_by_role("heading", name=f"Decision {decision}")).to_be_visible()
 
 
 def test_a_sticker_leads_to_where_it_comes_from(olgas_page, make_sticker, photographs) -> None:

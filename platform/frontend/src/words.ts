@@ -44,7 +44,7 @@ export function points(value: number | null | undefined, digits = 2): string {
 
 /** How far an active run has got, 0 to 1: by its epochs if it counts them, else by its minutes. Null: nobody can say. */
 export function progressOf(
-  run: Pick<Run, "state" | "started_at" | "curves"> & { minutes?: number; epochs?: number | null },
+  run: Pick<Run, "state" | "started_at" | "curves" | "minutes" | "epochs">,
   now = Date.now(),
 ): number | null {
   if (run.state !== "training" || !run.started_at) return null;

@@ -130,7 +130,7 @@ describe("words", () => {
     const now = Date.parse("2026-11-23T08:05:00Z");
     expect(progressOf({ ...run, curves, epochs: 12 }, now)).toBe(0.25);
     expect(progressOf({ ...run, curves, epochs: null }, now)).toBe(0.25);
-    expect(progressOf({ ...run, curves, state: "freezing" }, now)).toBeNull();
+    expect(progressOf({ ...run, curves, epochs: null, state: "freezing" }, now)).toBeNull();
   });
 });
 

@@ -16,6 +16,8 @@ from stickersnap.releases.exceptions import ReleaseError
 from stickersnap.releases.models import RetrainPolicy, TrainingRun
 
 SCHEDULE = "schedule"
+MINUTE = 7
+"""Of each hour: when the schedule asks."""
 JOBS_KEPT_HOURS = 24 * 7
 
 
@@ -27,7 +29,7 @@ def retrain(context: JobContext, *, run_id: str) -> str:
     return str(runs.run_execute(run_id=uuid.UUID(run_id), should_stop=context.should_abort).state)
 
 
-@app.periodic(cron="7 * * * *")
+@app.periodic(cron=f"{MINUTE} * * * *")
 @app.task(queueing_lock="retrain_scheduled")
 def retrain_scheduled(timestamp: int) -> str:
     """Asks for a run when the policy says so."""
@@ -49,8 +51,7 @@ def not_now(policy: RetrainPolicy, now: datetime) -> str:
         return "Scheduled retraining is off."
     if policy.hour is not None and policy.hour != now.hour:
         return f"Not the hour: {policy.hour}:00 UTC."
-    pause = timedelta(hours=policy.interval_hours) - timedelta(minutes=30)  # a run does not start on the second
-    if TrainingRun.objects.filter(requested_by=SCHEDULE, created_at__gt=now - pause).exists():
+    if TrainingRun.objects.filter(requested_by=SCHEDULE, created_at__gt=now - pause(policy)).exists():
         return f"The last scheduled run is less than {policy.interval_hours} h old."
     if selectors.rollout_under_way() is not None:
         return "The last challenger is still being tried."
@@ -58,6 +59,12 @@ def not_now(policy: RetrainPolicy, now: datetime) -> str:
     if new < policy.corrections_minimum:
         return f"{new} new approved corrections, {policy.corrections_minimum} needed."
     return ""
+
+
+def pause(policy: RetrainPolicy) -> timedelta:
+    """How long after a scheduled run the next may start: a little less than the policy says, so that a run which
+    started some minutes late does not put off the next by an hour."""
+    return timedelta(hours=policy.interval_hours) - timedelta(minutes=30)
 
 
 @app.periodic(cron="* * * * *")

@@ -37,6 +37,8 @@ LEAST_ROLE = {
     "sticker-file": "anyone",
     "weights-current": "anyone",
     "weights-browser": "anyone",
+    "overview": "operator",
+    "forecast": "operator",
     "runs": "operator",
     "run": "operator",
     "run-sample": "operator",

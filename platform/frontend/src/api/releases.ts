@@ -3,7 +3,9 @@ import type {
   CurrentWeights,
   DecisionDetail,
   Deployment,
+  Finding,
   Lineage,
+  Overview,
   Page,
   Policy,
   Readiness,
@@ -11,6 +13,7 @@ import type {
   RunDetail,
 } from "./types";
 
+export const readOverview = () => get<Overview>("/api/v1/releases/overview/");
 export const readReadiness = (signal?: AbortSignal) => get<Readiness>("/readyz", { signal });
 export const readCurrentWeights = () => get<CurrentWeights>("/api/v1/weights/current/");
 export const listRuns = (url = "/api/v1/releases/runs/") => get<Page<Run>>(pathOf(url));
@@ -27,5 +30,7 @@ export const evidenceUrl = (run: string, name: string) => `/api/v1/releases/runs
 
 export const readPolicy = () => get<Policy>("/api/v1/releases/policy/");
 export const changePolicy = (policy: Partial<Policy>) => patch<Policy>("/api/v1/releases/policy/", policy);
+/** What a run would find by the policy with these changes; nothing is changed. */
+export const forecast = (policy: Partial<Policy>) => post<Finding[]>("/api/v1/releases/forecast/", policy);
 
 export const readLineage = (kind: string, id: string) => get<Lineage>(`/api/v1/releases/lineage/${kind}/${id}/`);

@@ -351,6 +351,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/releases/forecast/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description What a run would find by the policy with these changes; nothing is changed or started. */
+        post: operations["v1_releases_forecast_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/releases/lineage/{kind}/{name}/": {
         parameters: {
             query?: never;
@@ -360,6 +377,23 @@ export interface paths {
         };
         /** @description Both ways: sticker → weights → run → dataset → corrections → reviewers, and back. */
         get: operations["v1_releases_lineage_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/releases/overview/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What the schedule waits for, and the trial under way. */
+        get: operations["v1_releases_overview_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -936,6 +970,26 @@ export interface components {
             end: components["schemas"]["Place"];
             word: string;
         };
+        /** @description One thing that a run would find. */
+        Finding: {
+            subject: string;
+            /**
+             * @description ill stands in the way of a run or of its promotion, a note is worth knowing.
+             *
+             *     * `well` - well
+             *     * `note` - note
+             *     * `ill` - ill
+             */
+            health: components["schemas"]["HealthEnum"];
+            sentence: string;
+        };
+        /**
+         * @description * `well` - well
+         *     * `note` - note
+         *     * `ill` - ill
+         * @enum {string}
+         */
+        HealthEnum: "well" | "note" | "ill";
         /** @description What something was made of, and what was made of it. */
         Lineage: {
             nodes: components["schemas"]["Node"][];
@@ -992,6 +1046,12 @@ export interface components {
          * @enum {string}
          */
         NodeKindEnum: "sticker" | "weights" | "run" | "dataset" | "correction" | "photo" | "reviewer";
+        /** @description What comes next, and what is being tried. */
+        Overview: {
+            schedule: components["schemas"]["Schedule"];
+            /** @description The trial under way. */
+            rollout: components["schemas"]["Rollout"] | null;
+        };
         PaginatedDeploymentList: {
             /** @example 123 */
             count: number;
@@ -1234,6 +1294,48 @@ export interface components {
             /** @description What passes the gate serves only once an operator approves it. */
             manual_approval?: boolean;
         };
+        /** @description When to train without being asked, on what, and how what comes of it is tried before it serves. */
+        PolicyRequest: {
+            /** @description Train on schedule. */
+            enabled?: boolean;
+            /** @description New approved corrections that make it worthwhile. */
+            corrections_minimum?: number;
+            /** @description At least so long between two scheduled runs. */
+            interval_hours?: number;
+            /** @description Only in this hour (UTC). Empty: any. */
+            hour?: number | null;
+            /**
+             * Format: double
+             * @description Budget of one training.
+             */
+            minutes?: number;
+            /** @description Network to train. Empty: the champion's. */
+            network?: string;
+            /**
+             * Format: double
+             * @description Share of live photos that a challenger answers silently before it serves. 0: none.
+             */
+            shadow_share?: number;
+            /**
+             * Format: double
+             * @description How long it does.
+             */
+            shadow_hours?: number;
+            /**
+             * Format: double
+             * @description Share of people whom a challenger serves before it serves all. 0: none.
+             */
+            canary_share?: number;
+            /**
+             * Format: double
+             * @description How long it does.
+             */
+            canary_hours?: number;
+            /** @description Held-out photos (near-duplicates counted once) without which nothing is promoted. */
+            heldout_minimum?: number;
+            /** @description What passes the gate serves only once an operator approves it. */
+            manual_approval?: boolean;
+        };
         Prediction: {
             /** Format: uuid */
             readonly id: string;
@@ -1354,6 +1456,13 @@ export interface components {
             /** @description How often it was taken up. */
             attempts?: number;
             network: string;
+            /**
+             * Format: double
+             * @description Budget of the training stage.
+             */
+            minutes: number;
+            /** @description Empty: as many as the minutes allow. */
+            epochs?: number | null;
             dataset_version: number | null;
             /** @description Of the dataset version. */
             samples: number | null;
@@ -1390,6 +1499,13 @@ export interface components {
             /** @description How often it was taken up. */
             attempts?: number;
             network: string;
+            /**
+             * Format: double
+             * @description Budget of the training stage.
+             */
+            minutes: number;
+            /** @description Empty: as many as the minutes allow. */
+            epochs?: number | null;
             dataset_version: number | null;
             /** @description Of the dataset version. */
             samples: number | null;
@@ -1409,13 +1525,6 @@ export interface components {
                 [key: string]: unknown;
             } | null;
             readonly weights: string | null;
-            /**
-             * Format: double
-             * @description Budget of the training stage.
-             */
-            minutes: number;
-            /** @description Empty: as many as the minutes allow. */
-            epochs?: number | null;
             /** @description Weights that it had to beat. */
             champion: string | null;
             /** @description Empty where MLflow does not know the run. */
@@ -1449,6 +1558,18 @@ export interface components {
             split: string;
             /** @description Null where the photo may not be seen any more. */
             image_url: string | null;
+        };
+        /** @description What the schedule waits for. */
+        Schedule: {
+            /**
+             * Format: date-time
+             * @description The first moment at which the clock lets a scheduled run start; null while off.
+             */
+            at: string | null;
+            /** @description Approved ones that no dataset version holds yet. */
+            corrections: number;
+            /** @description How many more of them it waits for. */
+            lacking: number;
         };
         Session: {
             user: components["schemas"]["Person"] | null;
@@ -2240,6 +2361,29 @@ export interface operations {
             };
         };
     };
+    v1_releases_forecast_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PolicyRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Finding"][];
+                };
+            };
+        };
+    };
     v1_releases_lineage_retrieve: {
         parameters: {
             query?: never;
@@ -2258,6 +2402,25 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Lineage"];
+                };
+            };
+        };
+    };
+    v1_releases_overview_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
                 };
             };
         };

@@ -121,6 +121,8 @@ export type Trust = Exact<Schemas["Trust"], { quarantine: Quarantine | null }>;
 export type MarkedCorrection = Exact<Schemas["MarkedCorrection"], { state: CorrectionState }>;
 
 export type Policy = Answer<Schemas["Policy"]>;
+/** One thing that a run would find. */
+export type Finding = Answer<Schemas["Finding"]>;
 export type Lineage = Answer<Schemas["Lineage"]>;
 export type LineageNode = Answer<Schemas["Node"]>;
 export type NodeKind = LineageNode["kind"];
@@ -135,3 +137,8 @@ export type Rollout = Exact<
   { shadow: Answer<Schemas["ShadowSummary"]>; canary: Answer<Schemas["CanaryFigures"]> | null }
 >;
 export type ShadowAnswer = Answer<Schemas["ShadowAnswer"]>;
+/** What comes next, and what is being tried. */
+export interface Overview {
+  schedule: Answer<Schemas["Schedule"]>;
+  rollout: Rollout | null;
+}

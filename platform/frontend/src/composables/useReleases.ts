@@ -1,16 +1,17 @@
 import { computed, ref } from "vue";
 import { sayError } from "../api/client";
 import * as api from "../api/releases";
-import type { CurrentWeights, Deployment, Policy, Run } from "../api/types";
+import type { CurrentWeights, Deployment, Overview, Policy, Run } from "../api/types";
 import { ACTIVE } from "../words";
 import { usePolling } from "./usePolling";
 
-/** Runs, deployments, the policy and what is served; read again often while a run is active. */
+/** Runs, deployments, the policy, what is served and what comes next; read again often while a run is active. */
 export function useReleases(often = 3000, seldom = 20_000) {
   const runs = ref<Run[]>([]);
   const deployments = ref<Deployment[]>([]);
   const current = ref<CurrentWeights | null>(null);
   const policy = ref<Policy | null>(null);
+  const overview = ref<Overview | null>(null);
   const loading = ref(true);
   const error = ref("");
   const active = computed(() => runs.value.some(({ state }) => ACTIVE.includes(state)));
@@ -18,22 +19,39 @@ export function useReleases(often = 3000, seldom = 20_000) {
 
   async function load(): Promise<void> {
     try {
-      const [weights, runPage, deploymentPage, when] = await Promise.all([
+      const [weights, runPage, deploymentPage, when, next] = await Promise.all([
         api.readCurrentWeights(),
         api.listRuns(),
         api.listDeployments(),
         api.readPolicy(),
+        readNext(),
       ]);
       current.value = weights;
       runs.value = runPage.results;
       deployments.value = deploymentPage.results;
       policy.value = when;
+      overview.value = next;
       error.value = "";
     } catch (caught) {
       error.value = sayError(caught);
     } finally {
       loading.value = false;
     }
+  }
+
+  // What comes next is counted over all corrections: seldom enough, also while a run is watched.
+  let counted = -Infinity;
+  async function readNext(): Promise<Overview | null> {
+    if (overview.value && Date.now() - counted < seldom - often) return overview.value;
+    const next = await api.readOverview();
+    counted = Date.now();
+    return next;
+  }
+
+  /** Reads everything again at once: something was changed here. */
+  function refresh(): Promise<void> {
+    counted = -Infinity;
+    return load();
   }
 
   async function retrain(): Promise<Run> {
@@ -44,5 +62,5 @@ export function useReleases(often = 3000, seldom = 20_000) {
   }
 
   const poll = usePolling(load, () => (active.value ? often : seldom));
-  return { runs, deployments, current, policy, loading, error, active, waiting, load, retrain };
+  return { runs, deployments, current, policy, overview, loading, error, active, waiting, refresh, retrain };
 }

@@ -15,6 +15,7 @@ import type { Screen, ViewMode } from "./renderer";
 import { changed, DEFAULTS, type Settings, type ToolName } from "./settings";
 import { DirectSolver, type Solver } from "./solver";
 import { Snapshot } from "./snapshot";
+import { Steps } from "./steps";
 import { Stopwatch } from "./stopwatch";
 import type { StrokeNote } from "./stroke";
 import { fillTask, hairTask, refineTask, smartTask } from "./tasks";
@@ -63,6 +64,7 @@ export class Editor {
   private readonly polygon = new PolygonTool(this);
   private readonly tools: Record<ToolName, Tool<Sample>>;
   private readonly gestures: Gestures;
+  private readonly steps: Steps;
 
   constructor(
     readonly plane: Plane,
@@ -94,6 +96,14 @@ export class Editor {
       pan: new PanTool(this),
       pinch: new PinchTool(this),
       toPhoto: (point) => this.camera.toPhoto(point),
+    });
+    this.steps = new Steps(history, {
+      gesturing: () => this.gesturing,
+      painting: () => this.painting,
+      withdraw: () => this.work.cancel() || this.polygon.back(),
+      finish: () => this.finish(),
+      painted: (rect) => this.painted(rect),
+      acted: () => this.act(),
     });
   }
 
@@ -258,17 +268,12 @@ export class Editor {
   }
 
   /** Takes the last step back; while an answer is on its way or a polygon open, that is what is taken back. */
-  async undo(): Promise<boolean> {
-    if (this.gestures.active) return false;
-    if (this.work.cancel() || this.polygon.back()) {
-      this.act();
-      return true;
-    }
-    return this.restore("undo");
+  undo(): Promise<boolean> {
+    return this.steps.undo();
   }
 
   redo(): Promise<boolean> {
-    return this.restore("redo");
+    return this.steps.redo();
   }
 
   fit(): void {
@@ -378,19 +383,6 @@ export class Editor {
   private ended(): void {
     this.work.deliver();
     this.act();
-  }
-
-  private async restore(way: "undo" | "redo"): Promise<boolean> {
-    if (this.gestures.active) return false;
-    this.finish();
-    if (!this.history.ready(way)) {
-      await this.history.recall(way);
-      if (this.gestures.active || this.painting) return false; // painting has begun meanwhile
-    }
-    const rect = this.history[way]();
-    if (rect) this.painted(rect);
-    this.act();
-    return rect !== null;
   }
 
   private moved(before: Viewport): void {

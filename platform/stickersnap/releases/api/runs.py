@@ -29,15 +29,7 @@ class RunDetailSerializer(RunSerializer):
     samples_urls = serializers.SerializerMethodField(help_text="JPEGs: photo, truth, champion's and challenger's mask.")
 
     class Meta(RunSerializer.Meta):
-        fields = [
-            *RunSerializer.Meta.fields,
-            "minutes",
-            "epochs",
-            "champion",
-            "mlflow_url",
-            "mlflow_hint",
-            "samples_urls",
-        ]
+        fields = [*RunSerializer.Meta.fields, "champion", "mlflow_url", "mlflow_hint", "samples_urls"]
 
     def get_mlflow_url(self, run: TrainingRun) -> str:
         return f"{settings.MLFLOW_PAGES.rstrip('/')}/#/runs/{run.mlflow_run_id}" if run.mlflow_run_id else ""

@@ -47,6 +47,8 @@ class RunSerializer(serializers.ModelSerializer):
             "message",
             "attempts",
             "network",
+            "minutes",
+            "epochs",
             "dataset_version",
             "samples",
             "heldout",

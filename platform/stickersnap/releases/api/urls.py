@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from stickersnap.releases.api import datasets, decisions, rollouts, runs, views
+from stickersnap.releases.api import datasets, decisions, overview, rollouts, runs, views
 
 urlpatterns = [
     path("weights/current/", views.CurrentWeightsView.as_view(), name="weights-current"),
     path("weights/current/browser.onnx", views.BrowserGraphView.as_view(), name="weights-browser"),
+    path("releases/overview/", overview.OverviewView.as_view(), name="overview"),
     path("releases/runs/", views.RunListView.as_view(), name="runs"),
     path("releases/runs/<uuid:run_id>/", runs.RunView.as_view(), name="run"),
     path("releases/runs/<uuid:run_id>/samples/<str:name>", runs.RunSampleView.as_view(), name="run-sample"),
@@ -26,6 +27,7 @@ urlpatterns = [
     path("releases/datasets/<int:number>/", datasets.DatasetView.as_view(), name="dataset"),
     path("releases/retrain/", views.RetrainView.as_view(), name="retrain"),
     path("releases/policy/", views.PolicyView.as_view(), name="policy"),
+    path("releases/forecast/", overview.ForecastView.as_view(), name="forecast"),
     path("releases/lineage/<str:kind>/<str:name>/", views.LineageView.as_view(), name="lineage"),
     path("releases/deployments/", views.DeploymentListView.as_view(), name="deployments"),
     path("releases/rollouts/", rollouts.RolloutListView.as_view(), name="rollouts"),
