@@ -99,6 +99,12 @@ class NoBase(ReleaseError):
     code = "no_base"
 
 
+class NoStudentNeeded(ReleaseError):
+    """The weights that serve now are small, or an ONNX graph alone: they need no student, or can't teach one."""
+
+    code = "no_student_needed"
+
+
 class NothingToRollBack(ReleaseError):
     """No earlier weights are left to go back to."""
 

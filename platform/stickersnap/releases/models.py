@@ -249,7 +249,7 @@ class RetrainPolicy(models.Model):
         null=True, blank=True, validators=[MaxValueValidator(23)], help_text="Only in this hour (UTC). Empty: any."
     )
     minutes = models.FloatField(
-        default=20, validators=[MinValueValidator(0.1), MaxValueValidator(60 * 24)], help_text="Budget of one training."
+        default=12, validators=[MinValueValidator(0.1), MaxValueValidator(60 * 24)], help_text="Budget of one training."
     )
     network = models.CharField(
         max_length=40, blank=True, default="", help_text="Network to train. Empty: the champion's."

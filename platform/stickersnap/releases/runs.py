@@ -22,6 +22,7 @@ from stickersnap.releases.benchmarks import benchmark_folders
 from stickersnap.releases.exceptions import (
     AlreadyRunning,
     NoBase,
+    NoStudentNeeded,
     NothingDeployed,
     NotTrainable,
     RunLost,
@@ -133,15 +134,26 @@ def run_execute(
 
 
 def _claim(run_id: uuid.UUID) -> TrainingRun | None:
-    asked = TrainingRun.objects.get(id=run_id)
+    """Where there is nothing to start from by now the run is taken up all the same, to say so (see `_freeze`)."""
     try:
-        champion = champion_now()
-        if asked.kind == TrainingRun.Kind.STUDENT:
-            student = students.present()
-            return leases.claim(run_id, champion=student, base=student, teacher=champion)
-        return leases.claim(run_id, champion=champion, base=base_of(asked.network, champion))
-    except (NothingDeployed, NotTrainable, NoBase):
-        return leases.claim(run_id, champion=None, base=None)  # taken up all the same, to say so
+        players = _players(TrainingRun.objects.get(id=run_id))
+    except (NothingDeployed, NotTrainable, NoBase, NoStudentNeeded):
+        players = {"champion": None, "base": None}
+    return leases.claim(run_id, **players)
+
+
+def _players(run: TrainingRun) -> dict[str, Weights | None]:
+    """Whom a run starts from, is to beat and is taught by, as things stand now.
+
+    Raises NothingDeployed, NotTrainable, NoBase, NoStudentNeeded.
+    """
+    champion = champion_now()
+    if run.kind != TrainingRun.Kind.STUDENT:
+        return {"champion": champion, "base": base_of(run.network, champion)}
+    if not students.wants_student(champion):
+        raise NoStudentNeeded
+    student = students.present()
+    return {"champion": student, "base": student, "teacher": champion}
 
 
 def _fail(run: TrainingRun, message: str) -> None:
@@ -162,6 +174,7 @@ def _write(run: TrainingRun, word: Callable[[], bool]) -> None:
 def _freeze(run: TrainingRun, report: Report) -> None:
     """A run that was taken up before keeps the dataset it began with."""
     if run.champion is None or run.base is None:
+        _players(run)
         raise NothingDeployed
     if run.dataset is None:
         report("Freezing the approved corrections …")

@@ -31,7 +31,7 @@ def test_the_policy_is_read_and_changed_in_part(olga):
     answer = patch(olga, enabled=True, hour=3, canary_share=0.1)
     assert (answer.status_code, answer.json()["hour"]) == (200, 3)
     policy = RetrainPolicy.objects.get()
-    assert (policy.enabled, policy.hour, policy.canary_share, policy.minutes) == (True, 3, 0.1, 20)
+    assert (policy.enabled, policy.hour, policy.canary_share, policy.minutes) == (True, 3, 0.1, 12)
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,15 @@ def test_its_training_is_told_the_teacher_and_the_present_student(large, starter
     assert arguments["--base"].endswith(starter.weights_id)
 
 
+def test_a_champion_that_was_taken_back_meanwhile_teaches_nobody(large, starter):
+    run = students.student_follow()
+    services.rollback(by="olga")
+    ended = runs.run_execute(run_id=run.id)
+    assert ended.state == "failed"
+    assert ended.message.startswith("The weights that serve now are small")
+    assert students.student_follow() is None
+
+
 def test_a_student_that_passes_serves_cpus_and_browsers_and_no_one_else(large, taught, settings, client):
     decision = services.promotion_decide(run=taught(), by="student")
     assert (decision.kind, decision.passed) == ("student", True)
