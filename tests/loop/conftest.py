@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,14 +29,14 @@ PATIENCE = 240  # seconds that a loaded machine may take for any one step
 OPERATOR = ("olga", "olga-operates-10")
 
 
-def wait_for(wanted: Callable[[], Any], what: str) -> Any:
+def wait_for(wanted: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
     """The first true answer of `wanted`."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if answer := wanted():
             return answer
         time.sleep(0.2)
-    raise AssertionError(f"{what} did not come about in {PATIENCE} s.")
+    raise AssertionError(f"{what} did not come about in {seconds} s.")
 
 
 def png(array: np.ndarray) -> bytes:
@@ -193,9 +194,9 @@ print(starter_deploy(folder=Path(sys.argv[1])).weights_id)
 """
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    state = tmp_path_factory.mktemp("state")
+@contextmanager
+def installed(state: Path, first: Path) -> Iterator[Service]:
+    """A service whose first champion are these weights, on a database of its own; olga operates it."""
     with throwaway() as url:
         environment = os.environ | {
             "DATABASE_URL": url,
@@ -209,9 +210,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         }
         made = Service(state, environment, free_port())
         made.environment["WEB_BIND"] = f"127.0.0.1:{made.port}"
-        worse_starter(state / "worse")
         made.manage("migrate", "--verbosity", "0")
-        made.run("-c", DEPLOY, str(state / "worse"))
+        made.run("-c", DEPLOY, str(first))
         made.manage("operator", OPERATOR[0], STICKERSNAP_OPERATOR_PASSWORD=OPERATOR[1])
         for name in ("web", "worker"):
             made.start(name)
@@ -220,6 +220,20 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             yield made
         finally:
             made.stop()
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Its champion has something to learn back."""
+    state = tmp_path_factory.mktemp("state")
+    worse_starter(state / "worse")
+    with installed(state, state / "worse") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def install() -> Callable[[Path, Path], AbstractContextManager[Service]]:
+    return installed
 
 
 @pytest.fixture(scope="module")
