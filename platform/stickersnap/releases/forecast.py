@@ -1,28 +1,21 @@
 """What a training started now would find, without starting it: `manage.py retrain --dry-run`. Nothing is written."""
 
-import os
-import subprocess
-import sys
-import tempfile
 from collections import Counter
 from datetime import datetime
-from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from annotations import dvc, gathering, suspicion, trust
+from annotations import gathering, suspicion, trust
 from annotations.datasets import corrections_new
 from segmentation import backends
 from segmentation import weights as sets
-from stickersnap.releases import checkup, registry, runs, selectors, tasks
+from stickersnap.releases import checkup, gate, holdout, registry, runs, selectors, tasks
 from stickersnap.releases.checkup import Finding, Health
 from stickersnap.releases.exceptions import ReleaseError
 from stickersnap.releases.models import RetrainPolicy, TrainingRun
 from stickersnap.releases.store import weights_folder
-
-REACH_SECONDS = 30
 
 
 def forecast(now: datetime | None = None) -> list[Finding]:
@@ -31,7 +24,7 @@ def forecast(now: datetime | None = None) -> list[Finding]:
     with transaction.atomic():
         found = [schedule(policy, now or timezone.now()), under_way(), base(policy), dataset(policy), outliers()]
         transaction.set_rollback(True)  # reading trust may keep what it computed: not now
-    return [*found, budget(policy), device(), checkup.disk(), remote(), tracking()]
+    return [*found, budget(policy), afterwards(policy), device(), checkup.disk(), checkup.remote(), tracking()]
 
 
 def schedule(policy: RetrainPolicy, now: datetime) -> Finding:
@@ -72,16 +65,19 @@ def base(policy: RetrainPolicy) -> Finding:
 def dataset(policy: RetrainPolicy) -> Finding:
     """What the next version would hold on each side of the split, and whether that is enough to judge by."""
     gathered = gathering.gather()
-    held = {entry.sample.group for entry in gathered.entries if entry.sample.split == "holdout"}
+    looked, limit = holdout.looks(), gate.Rules.looks
+    groups = {entry.sample.group for entry in gathered.entries if entry.sample.split == "holdout"}
+    proving = {group for group in groups if not gate.retired(group, looked, limit)}
     count = Counter(entry.sample.split for entry in gathered.entries)
+    worn = f", {len(groups) - len(proving)} more that were asked too often" if groups != proving else ""
     said = (
-        f"{count['train']} corrections to train on, {count['holdout']} held out in {len(held)} groups of "
-        f"near-duplicates ({policy.heldout_minimum} needed), {count['unlabelled']} photos without correction, "
+        f"{count['train']} corrections to train on, {count['holdout']} held out in {len(proving)} groups of "
+        f"near-duplicates ({policy.heldout_minimum} needed{worn}), {count['unlabelled']} photos without correction, "
         f"{len(gathered.left_out)} left out."
     )
     if not count["train"]:
         return Finding("dataset", Health.ILL, f"{said} There is nothing to learn from: approve corrections first.")
-    if len(held) < policy.heldout_minimum:
+    if len(proving) < policy.heldout_minimum:
         return Finding("dataset", Health.ILL, f"{said} Nothing could be promoted: approve more corrections.")
     return Finding("dataset", Health.WELL, said)
 
@@ -100,7 +96,19 @@ def budget(policy: RetrainPolicy) -> Finding:
     done = TrainingRun.objects.filter(started_at__isnull=False, finished_at__isnull=False, dataset__isnull=False)
     took = [(run.finished_at - run.started_at).total_seconds() / 60 for run in done[:5]]  # type: ignore[operator]
     before = f"; the last {len(took)} took {sum(took) / len(took):.1f} min as a whole" if took else ""
-    return Finding("budget", Health.WELL, f"{policy.minutes:g} min of training, then the comparison{before}.")
+    return Finding("budget", Health.WELL, f"At most {policy.minutes:g} min of training, then the comparison{before}.")
+
+
+def afterwards(policy: RetrainPolicy) -> Finding:
+    """What becomes of a challenger that passes the gate."""
+    steps = []
+    if policy.shadow_share:
+        steps.append(f"answers {policy.shadow_share:.0%} of live photos silently for {policy.shadow_hours:g} h")
+    if policy.manual_approval:
+        steps.append("waits for an operator's approval")
+    if policy.canary_share:
+        steps.append(f"serves {policy.canary_share:.0%} of people for {policy.canary_hours:g} h")
+    return Finding("afterwards", Health.WELL, f"What passes the gate {', then '.join([*steps, 'serves everyone'])}.")
 
 
 def device() -> Finding:
@@ -110,35 +118,6 @@ def device() -> Finding:
         return Finding("device", Health.ILL, "A GPU is asked for (STICKERSNAP_DEVICE=cuda), none is here.")
     used = "a GPU" if driver and settings.DEVICE != "cpu" else f"{settings.CORES} cores"
     return Finding("device", Health.WELL, f"Trains on {used}.")
-
-
-def remote() -> Finding:
-    """Whether dataset versions can be kept where they belong."""
-    place = str(settings.DVC_REMOTE)
-    if "://" not in place:
-        path = Path(place)
-        there = next(part for part in (path, *path.parents) if part.exists())
-        if there.is_dir() and os.access(there, os.W_OK):
-            return Finding("DVC remote", Health.WELL, f"{place} can be written.")
-        return Finding("DVC remote", Health.ILL, f"{place} can't be written: mount it, or correct DVC_REMOTE.")
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            done = subprocess.run(
-                [sys.executable, "-m", "dvc", "ls-url", place],
-                cwd=folder,
-                env={**os.environ, **dvc.QUIET},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=REACH_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return Finding("DVC remote", Health.ILL, f"{place} did not answer in {REACH_SECONDS} s.")
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        return Finding("DVC remote", Health.ILL, f"{place} can't be reached: {said} Mend that, or correct DVC_REMOTE.")
-    return Finding("DVC remote", Health.WELL, f"{place} answers.")
 
 
 def tracking() -> Finding:

@@ -95,6 +95,20 @@ def test_a_dry_run_with_nothing_in_the_way_says_so(monkeypatch):
     call_command("retrain", "--dry-run", stdout=out)
     assert "20 corrections to train on, 20 held out in 20 groups of near-duplicates (20 needed)" in out.getvalue()
     assert "Nothing is in the way" in out.getvalue()
+    monkeypatch.setattr(forecast.holdout, "looks", lambda: {"1": 40, "3": 40})
+    dataset = findings()["dataset"]
+    assert dataset.health is Health.ILL, "those that were asked too often prove nothing any more"
+    assert "in 18 groups of near-duplicates (20 needed, 2 more that were asked too often)" in dataset.sentence
+
+
+def test_a_dry_run_says_what_becomes_of_what_passes():
+    RetrainPolicy.objects.create(shadow_share=0.5, shadow_hours=3, manual_approval=True, canary_share=0.1)
+    assert findings()["afterwards"].sentence == (
+        "What passes the gate answers 50% of live photos silently for 3 h, then waits for an operator's approval, "
+        "then serves 10% of people for 24 h, then serves everyone."
+    )
+    RetrainPolicy.objects.update(shadow_share=0, manual_approval=False, canary_share=0)
+    assert findings()["afterwards"].sentence == "What passes the gate serves everyone."
 
 
 def test_a_dry_run_names_remotes_that_are_away(settings, tmp_path):
