@@ -113,6 +113,13 @@ def stickersnap(state: Path, **settings: str) -> Iterator[Server]:
         yield Server("StickerSnap", url, "/?target=whatsapp", "data", "WEBP", process, state=state)
 
 
+def manage(state: Path, *arguments: str, **settings: str) -> None:
+    """A command of `manage.py` in the installation of that state."""
+    environment = {name: value for name, value in os.environ.items() if name not in INHERITED}
+    environment |= {"STICKERSNAP_STATE": str(state), **settings}
+    subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, check=True)
+
+
 @contextlib.contextmanager
 def plain(folder: Path, weights: Path) -> Iterator[Server]:
     """The pipeline of 2020 on gunicorn, one worker, with our starter weights."""
