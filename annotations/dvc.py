@@ -30,34 +30,8 @@ for command in commands:
         print(f"This was `dvc {command[0]}`.")
         sys.exit(status)
 """
-PURGE = """
-import json, pathlib, sys, yaml
-from dvc.repo import Repo
-from dvc_data.hashfile.db import get_index
-from dvc_data.hashfile.hash_info import HashInfo
-from dvc_data.hashfile.transfer import find_tree_by_obj_id
-texts, names = json.load(sys.stdin)
-names, oids = set(names), set()
-with Repo() as repo:
-    remote, cache = repo.cloud.get_remote_odb(), repo.cache.local
-    for text in texts:
-        out = yaml.safe_load(text)["outs"][0]
-        tree = find_tree_by_obj_id([cache, remote], HashInfo("md5", out["md5"]))
-        if tree is None:
-            sys.exit(f"Neither the remote nor the cache has the list of files {out['md5']}.")
-        oids |= {hash_info.value for key, _, hash_info in tree if key[-1].partition(".")[0] in names}
-    there = set()
-    for odb in (remote, cache):
-        found = {oid for oid in oids if odb.fs.exists(odb.oid_to_path(oid))}
-        for oid in found:
-            odb.delete(oid)
-        there |= found
-    get_index(remote).clear()
-for path in pathlib.Path("data").glob("*/*"):
-    if path.stem in names:
-        path.unlink()
-print(len(there))
-"""
+# A store that does not answer is given up after a minute (five attempts), not after a quarter of an hour.
+FOR_S3 = "    connect_timeout = 10\n    read_timeout = 60\n"
 
 
 class DvcError(Exception):
@@ -79,21 +53,29 @@ class Workspace:
         """Makes the workspace, or tells an old one where the remote is by now."""
         self.folder.mkdir(parents=True, exist_ok=True)
         config = self.folder / ".dvc" / "config"
-        if not config.exists():
-            self._dvc(["init", "--no-scm", "--force", "--quiet"])
-        config.write_text(CONFIG.format(remote=self.remote))
+        config.parent.mkdir(exist_ok=True)
+        config.write_text(CONFIG.format(remote=self.remote) + (FOR_S3 if self.remote.startswith("s3://") else ""))
 
     def add_and_push(self) -> str:
         """Takes `data/` into the cache and sends to the remote what it lacks; answers the text of `data.dvc`."""
         self._dvc(["add", DATA, "--quiet"], ["push", f"{DATA}.dvc", "--quiet"])
         return (self.folder / f"{DATA}.dvc").read_text()
 
-    def purge(self, texts: list[str], names: list[str]) -> int:
+    def purge(self, texts: list[str], names: list[str]) -> tuple[int, str]:
         """Removes files from `data/`, the cache and the remote, for good; answers how many there were.
 
-        `texts` are the .dvc texts of folders that held them, `names` the files' names without their endings.
+        `texts` are the .dvc texts of folders that held them, `names` the files' names without their endings. The second
+        answer says what is left elsewhere, empty for nothing.
         """
-        return int(self._python(PURGE, texts, names))
+        done = json.loads(self._python("-m", "annotations.purging", given=(texts, names)))
+        return int(done["files"]), str(done["left"])
+
+    def probe(self, seconds: float) -> str:
+        """Writes, reads and deletes a small file in the remote; answers what it refuses though it can be used.
+
+        Raises DvcError: it can't be used, or did not answer in so many seconds.
+        """
+        return self._python("-m", "annotations.probing", given=None, seconds=seconds)
 
     def forget_state(self) -> None:
         """Removes what DVC remembers of files and locks, which a full disk may have cut short. The cache stays."""
@@ -107,22 +89,33 @@ class Workspace:
 
     def _dvc(self, *commands: list[str]) -> None:
         """Runs commands one after the other in one process, until one fails."""
-        self._python(RUN, commands)
+        self._python("-c", RUN, given=(commands,))
 
-    def _python(self, script: str, *arguments: object) -> str:
-        """Runs a script that uses DVC, in a process of its own; answers what it printed last."""
+    def _python(self, *arguments: str, given: object, seconds: float | None = None) -> str:
+        """Runs Python with DVC, in a process of its own; answers what it printed last."""
         environment = {**os.environ, **QUIET, "DVC_SITE_CACHE_DIR": str(self.folder / ".dvc" / "tmp" / "site")}
-        done = subprocess.run(
-            [sys.executable, "-c", script],
-            cwd=self.folder,
-            env=environment,
-            input=json.dumps(arguments),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [sys.executable, *arguments],
+                cwd=self.folder,
+                env=environment,
+                input=json.dumps(given),
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise DvcError(f"The DVC remote {self.remote} did not answer in {error.timeout:.0f} s.") from error
         if done.returncode != 0:
-            tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-8:])
-            raise DvcError(f"DVC failed in {self.folder}:\n{tail}")
+            raise DvcError(f"DVC failed in {self.folder}, remote {self.remote}:\n{said(done.stdout + done.stderr)}")
         return done.stdout.strip().rpartition("\n")[2]
+
+
+def said(output: str) -> str:
+    """The end of what a process printed; of an exception's trace only its last lines, the message."""
+    lines = output.strip().splitlines()[-8:]
+    traced = max((i for i, line in enumerate(lines) if line.startswith("  ")), default=-1)
+    message = "\n".join(lines[traced + 1 :] or lines)
+    return message if message.endswith((".", "!", "?")) else f"{message}."

@@ -20,10 +20,14 @@ from annotations.models import DatasetItem, Photo
 
 @dataclass(frozen=True)
 class Purged:
-    """Files removed from the remote and from here, and the versions that can't come back whole any more."""
+    """Files removed from the remote and from here, and the versions that can't come back whole any more.
+
+    `left` says what a bucket keeps in older versions, and what was sent to another remote; empty for nothing.
+    """
 
     files: int
     versions: list[int]
+    left: str = ""
 
 
 def dataset_purge(
@@ -46,12 +50,12 @@ def dataset_purge(
         with datasets.locked(workspace):
             dvc.ensure()
             texts = [datasets.version_get(number).dvc_text for number in numbers]
-            removed = dvc.purge(texts, sorted(files)) if files else 0
+            removed, left = dvc.purge(texts, sorted(files)) if files else (0, "")
             with transaction.atomic():
                 items.filter(purged_at=None).update(purged_at=timezone.now())
     except (OSError, DvcError) as error:
         raise DatasetError(f"Not everything could be purged: {error} Mend that and start again.") from error
-    return Purged(removed, numbers)
+    return Purged(removed, numbers, left)
 
 
 def _refuse_coming_back(photos: list[uuid.UUID], corrections: list[uuid.UUID]) -> None:

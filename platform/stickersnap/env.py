@@ -1,6 +1,8 @@
 """Reads settings from the environment, and refuses a value it does not understand."""
 
 import os
+from pathlib import Path
+from urllib.parse import urlsplit
 
 
 class SettingError(ValueError):
@@ -46,3 +48,16 @@ def words(name: str, default: list[str]) -> list[str]:
     """A comma-separated list."""
     value = text(name)
     return [word.strip() for word in value.split(",") if word.strip()] if value else default
+
+
+def place(name: str, default: str) -> str:
+    """A folder, made absolute, or a URL. Raises SettingError for one with a password, without showing it."""
+    value = text(name, default)
+    if "://" not in value:
+        return str(Path(value).absolute())
+    if urlsplit(value).password is not None:
+        raise SettingError(
+            f"{name} has a password in its URL, where logs and configuration would show it. Leave it out: S3 reads "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or ~/.aws/credentials, SSH a key in ~/.ssh."
+        )
+    return value

@@ -167,7 +167,7 @@ PHOTOS_AT_ONCE = PHOTOS_AT_WORK if backends.gpu_driver() else CORES + 1
 STICKERS_AT_WORK = max(4, 2 * CORES)
 UPLOADS_PER_MINUTE = env.integer("STICKERSNAP_UPLOADS_PER_MINUTE", 120, 1, 1_000_000)
 RETENTION_HOURS = env.integer("STICKERSNAP_RETENTION_HOURS", 24 * 7, 1, 24 * 3650)
-DVC_REMOTE = env.text("DVC_REMOTE", str(STATE / "dvc-remote"))
+DVC_REMOTE = env.place("DVC_REMOTE", str(STATE / "dvc-remote"))
 # A version has at most so many photos without a mask; a photo's whole owner is on one side of the split only where
 # there are so many people.
 UNLABELLED_LIMIT = env.integer("STICKERSNAP_UNLABELLED_LIMIT", 500, 0, 100_000)

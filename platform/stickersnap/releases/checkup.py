@@ -1,7 +1,9 @@
 """What is running where, and what is wrong with it."""
 
 import json
+import os
 import shutil
+import tempfile
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -16,11 +18,13 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateWorker
 
+from annotations.dvc import DvcError, Workspace
 from segmentation import weights as sets
 from stickersnap.releases import selectors, services
 from stickersnap.releases.models import Deployment
 
 READYZ_SECONDS = 30
+REMOTE_SECONDS = 60
 WORKER_ALIVE = timedelta(seconds=30)
 GIGABYTE = 1_000_000_000
 LITTLE_DISK, TOO_LITTLE_DISK = 2 * GIGABYTE, GIGABYTE // 4
@@ -47,7 +51,7 @@ def findings(url: str) -> list[Finding]:
         ready = readyz(url)
         found += [worker(), deployed(deployment), web(url, ready, deployment), loop()]
         found.append(device(ready))
-    return [*found, disk()]
+    return [*found, disk(), remote()]
 
 
 def database() -> Finding:
@@ -149,3 +153,24 @@ def disk() -> Finding:
     free = shutil.disk_usage(next(path for path in (state, *state.parents) if path.exists())).free
     health = Health.ILL if free < TOO_LITTLE_DISK else Health.NOTE if free < LITTLE_DISK else Health.WELL
     return Finding("disk", health, f"{free / GIGABYTE:.1f} GB free under {state}.")
+
+
+def remote() -> Finding:
+    """Whether dataset versions can be kept where they belong. A store is asked with a small file of no meaning."""
+    place = str(settings.DVC_REMOTE)
+    if "://" not in place:
+        there = next(part for part in (Path(place), *Path(place).parents) if part.exists())
+        if there.is_dir() and os.access(there, os.W_OK):
+            return Finding("DVC remote", Health.WELL, f"{place} can be written.")
+        return Finding("DVC remote", Health.ILL, f"{place} can't be written: mount it, or correct DVC_REMOTE.")
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Workspace(Path(folder), place)
+        try:
+            workspace.ensure()
+            refused = workspace.probe(REMOTE_SECONDS)
+        except (OSError, DvcError) as error:
+            why = str(error).splitlines()[-1]
+            return Finding("DVC remote", Health.ILL, f"{place} can't be used: {why} Mend that, or correct DVC_REMOTE.")
+    if refused:
+        return Finding("DVC remote", Health.NOTE, f"{place} can be written and read. {refused}")
+    return Finding("DVC remote", Health.WELL, f"{place} can be written, read and emptied.")

@@ -120,13 +120,22 @@ class Command(BaseCommand):
             f"weights that learned from them, themselves or through their champion: {_list(seen.weights)}"
         )
         if not purge:
+            if seen.versions:
+                self.stdout.write(
+                    "Nothing was removed. Once the photo is deleted, or the consent taken back, --purge removes its "
+                    "files from the DVC remote and from here."
+                )
             return
         alone = not owner and name not in photos
         what = {"corrections": [name]} if alone else {"photos": photos}
         purged = forgetting.dataset_purge(workspace=dataset_workspace(), **what)
+        if not purged.versions:
+            self.stdout.write("No dataset version held it: there was nothing to remove.")
+            return
         self.stdout.write(
-            f"{purged.files} files were removed from the DVC remote and from here.\n"
-            f"Can't be restored any more: dataset versions {_list(purged.versions)}.\n"
+            f"{purged.files} files were removed from the DVC remote {settings.DVC_REMOTE} and from here.\n"
+            + (f"{purged.left}\n" if purged.left else "")
+            + f"Can't be restored any more: dataset versions {_list(purged.versions)}.\n"
             "Weights keep what they learned: `manage.py retrain --now` makes others, from a version without it. Sample "
             "pictures of the runs above, in their folders and in MLflow, may show the photos."
         )
