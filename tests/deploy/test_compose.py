@@ -58,6 +58,15 @@ def test_no_value_is_a_literal_secret(services):
                 assert "${POSTGRES_PASSWORD:?" in value
 
 
+def test_every_setting_is_described_and_reaches_the_service(root, services):
+    settings = (root / "platform/stickersnap/settings.py").read_text()
+    read = set(re.findall(r'env\.\w+\(\s*"(\w+)"', settings))
+    assert len(read) > 20
+    described = set(re.findall(r"^(\w+)=", (root / ".env.example").read_text(), re.M))
+    assert read - described == set()
+    assert read - set(services["web"]["environment"]) == set()
+
+
 def test_nginx_alone_is_reached_from_outside(services):
     assert {name for name, service in services.items() if "ports" in service} == {"nginx"}
     assert services["nginx"]["ports"] == ["80:80", "443:443"]
