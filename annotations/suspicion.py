@@ -1,11 +1,11 @@
 """How far each author's masks can be trusted, from the masks and their reviews alone. No database, no network.
 
-Seven things are looked at; each gives a doubt of 0 to 1, and the score of an author is the product of what they leave:
-reviews (a Beta prior around what reviewers say of everybody), masks that are wrong on their face (see `marks`), a lean
-shared by all masks of the author, distance from the predictions, the share of outliers, other people's masks of the
-same picture, and drift.
-Everything is measured against the median of everybody's masks and the median deviation from it, so that a few
-malicious people cannot move the measure; and every doubt needs several masks, so that newcomers stay neutral.
+Six things are looked at; each gives a doubt of 0 to 1, and the score of an author is the product of what they leave:
+reviews (a Beta prior around what reviewers say of everybody), masks that are wrong on their face (see `find_marks`), a
+lean shared by all masks of the author, the share of masks that are odd for what the network had made of the picture
+(see `annotations.deviations`), other people's masks of the same picture, and drift.
+Everything is measured against other people's masks, by medians and ranks, so that a few malicious people cannot move
+the measure; and every doubt needs several masks, so that newcomers stay neutral.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from annotations import sketch
+from annotations import deviations, sketch
 
 PRIOR_REVIEWS = 4.0  # a newcomer counts as if reviewers had seen so many of their masks
 PRIOR_MASKS = 4.0
 HONEST_MARKS = 0.03  # share of honest masks that look wrong on their face
 ALIKE = 0.8  # soft IoU of two honest masks of one picture
 LEAST_FOR_DRIFT = 8
-OUTLYING = 3.0  # robust standard deviations
+ODD = (0.05, 0.1, 0.2)  # chances below which a mask counts as odd
 STEPS = (1.0, 0.75, 0.5, 0.25)  # weights change in steps, so that a version frozen again is the same version
 DISTRUSTED = 0.25  # below this score nothing of theirs is learned from
 DOUBTED = 0.75  # below this one, nothing of theirs that looks wrong on its face
+FORGIVEN = 0.4  # × (1 − weight): of a doubted author, masks that are odder than all but 10, 20, 30 % stay out
 LEAST_TO_DISTRUST = 4  # masks
 
 
@@ -50,7 +51,10 @@ class Evidence:
 
 @dataclass
 class Trust:
-    """What is known of an author. `doubts` name what speaks against them, each 0..1; `marks` their wrong masks."""
+    """What is known of an author. `doubts` name what speaks against them, each 0..1; `marks` their wrong masks.
+
+    `odd` says of their odder masks which share of other people's is as odd.
+    """
 
     author: uuid.UUID
     corrections: int
@@ -60,6 +64,7 @@ class Trust:
     doubts: dict[str, float] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
     marks: dict[uuid.UUID, str] = field(default_factory=dict)
+    odd: dict[uuid.UUID, float] = field(default_factory=dict)
 
     @property
     def marked(self) -> int:
@@ -84,6 +89,9 @@ class Trust:
             return f"Its author's trust is {self.score:.2f}. {' '.join(self.reasons)}"
         if self.score < DOUBTED and correction in self.marks:
             return f"It looks {self.marks[correction]}, and its author's trust is {self.score:.2f}."
+        if self.odd.get(correction, 1.0) <= FORGIVEN * (1 - self.weight):
+            said = f"Only {self.odd[correction]:.0%} of other people's masks of such pictures are as odd"
+            return f"{said}, and its author's trust is {self.score:.2f}."
         return ""
 
     def doubt(self, name: str, amount: float, reason: str) -> None:
@@ -107,19 +115,25 @@ def judge(evidence: Sequence[Evidence]) -> list[Trust]:
         by_author[entry.author].append(index)
     shared = everybodys_approval(ordered)
     leans, distances = robust(lean, 0.05), robust(1 - iou, 0.05)
-    outlying = (np.abs(leans) >= OUTLYING) | (distances >= OUTLYING)
+    chances = deviations.chances(masks, predictions, numbered([e.author for e in ordered]))
     people = {}
     for author, places in by_author.items():
         person = people[author] = Trust(author, len(places), iou=round(float(np.mean(iou[places])), 3))
         person.marks = {ordered[i].correction: marks[i] for i in places if i in marks}
+        person.odd = {ordered[i].correction: float(chances[i]) for i in places if chances[i] <= FORGIVEN}
         weigh_reviews(person, [ordered[i].approved for i in places], shared)
         weigh_marks(person, usual_marks(len(marks), len(ordered), person))
         weigh_lean(person, leans[places])
-        weigh_distance(person, distances[places])
-        weigh_outliers(person, outlying[places], float(outlying.mean()))
+        weigh_odd(person, chances[places])
         weigh_drift(person, leans[places], distances[places])
     weigh_others(people, ordered, masks)
     return sorted(people.values(), key=lambda person: (person.score, -person.corrections, person.author.int))
+
+
+def numbered(authors: Sequence[uuid.UUID]) -> NDArray[np.int64]:
+    """Small numbers instead of the authors, the same for the same one."""
+    known: dict[uuid.UUID, int] = {}
+    return np.array([known.setdefault(author, len(known)) for author in authors])
 
 
 def robust(values: NDArray[np.float32], floor: float) -> NDArray[np.float32]:
@@ -217,19 +231,22 @@ def weigh_lean(person: Trust, leans: NDArray[np.float32]) -> None:
     person.doubt("lean", min(0.8, (abs(lean) - 1.2) / 3), f"Masks are mostly {kind} than other people's fixes.")
 
 
-def weigh_distance(person: Trust, distances: NDArray[np.float32]) -> None:
-    reason = f"Masks are further from the network's (mean overlap {person.iou:.0%}) than other people's fixes."
-    person.doubt("distance", min(0.6, (shrunk(distances) - 1.5) / 4), reason)
+def weigh_odd(person: Trust, chances: NDArray[np.float64]) -> None:
+    """Doubt where surely more masks than other people's are odd for what the network had made of the picture.
 
-
-def weigh_outliers(person: Trust, outlying: NDArray[np.bool_], shared: float) -> None:
-    """Doubt where more masks than other people's are outliers, though most are not: of one kind of picture perhaps."""
-    hits = int(outlying.sum())
-    a, b = PRIOR_MASKS * shared + hits, PRIOR_MASKS * (1 - shared) + len(outlying) - hits
-    share = a / (a + b)
-    least = share - np.sqrt(share * (1 - share) / (a + b + 1))
-    reason = f"{hits} of {len(outlying)} masks are far from what other people's fixes are like ({shared:.0%} of those)."
-    person.doubt("outliers", min(0.8, (least - shared - 0.05) / 0.4), reason)
+    Though most may be honest: of one kind of picture alone perhaps. `chances`: see `annotations.deviations`.
+    """
+    worst, kept = 0.0, (0, ODD[-1])
+    for share in ODD:
+        hits = int((chances <= share).sum())
+        a, b = PRIOR_MASKS * share + hits, PRIOR_MASKS * (1 - share) + len(chances) - hits
+        mean = a / (a + b)
+        excess = mean - np.sqrt(mean * (1 - mean) / (a + b + 1)) - share
+        if (doubt := max(2 * min(excess, 0.05), (excess - 0.05) / 0.3)) > worst:
+            worst, kept = doubt, (hits, share)
+    hits, share = kept
+    reason = f"{hits} of {len(chances)} masks are odder than {1 - share:.0%} of other people's of such pictures."
+    person.doubt("odd", min(0.8, worst), reason)
 
 
 def weigh_drift(person: Trust, leans: NDArray[np.float32], distances: NDArray[np.float32]) -> None:
