@@ -30,8 +30,8 @@ for command in commands:
         print(f"This was `dvc {command[0]}`.")
         sys.exit(status)
 """
-# A store that does not answer is given up after a minute (five attempts), not after a quarter of an hour.
-FOR_S3 = "    connect_timeout = 10\n    read_timeout = 60\n"
+# Seconds of one attempt. Each is made several times over (AWS_MAX_ATTEMPTS): a silent store is given up in minutes.
+FOR_S3 = "    connect_timeout = 10\n    read_timeout = 30\n"
 
 
 class DvcError(Exception):
@@ -56,10 +56,18 @@ class Workspace:
         config.parent.mkdir(exist_ok=True)
         config.write_text(CONFIG.format(remote=self.remote) + (FOR_S3 if self.remote.startswith("s3://") else ""))
 
-    def add_and_push(self) -> str:
-        """Takes `data/` into the cache and sends to the remote what it lacks; answers the text of `data.dvc`."""
-        self._dvc(["add", DATA, "--quiet"], ["push", f"{DATA}.dvc", "--quiet"])
-        return (self.folder / f"{DATA}.dvc").read_text()
+    def add_and_push(self, base: str | None = None) -> str:
+        """Takes `data/` into the cache and sends to the remote what it lacks; answers the text of `data.dvc`.
+
+        `base` is the text of a version that the remote has whole: files that were in it are neither read nor sent.
+        """
+        self._python("-m", "annotations.objects", given=base)
+        return self.text()
+
+    def text(self) -> str:
+        """The .dvc text that `data/` was added or brought back by last; empty where there is none."""
+        path = self.folder / f"{DATA}.dvc"
+        return path.read_text() if path.exists() else ""
 
     def purge(self, texts: list[str], names: list[str]) -> tuple[int, str]:
         """Removes files from `data/`, the cache and the remote, for good; answers how many there were.

@@ -5,14 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from django.conf import settings
 from django.db.models import F, TextField
 from django.db.models.functions import MD5, Cast
 
 from annotations import selectors, trust
-from annotations.models import Correction, DatasetItem, LeftOut, Photo
+from annotations.models import LeftOut, Photo
 from annotations.splits import Candidate, Splits
 from annotations.suspicion import Trust
 from segmentation.manifest import Sample
@@ -22,6 +22,10 @@ EXTENSIONS = {Photo.MediaType.JPEG: "jpg", Photo.MediaType.PNG: "png"}
 BOTH_SIDES = (
     "Its photo is tied to both sides of the split: its owner, or one it resembles, was decided for training and "
     "another one for the held-out side. In neither it can teach or judge what it gave away."
+)
+JUDGES_NO_MORE = (
+    "Its photo was held out, and then its owner turned out to be someone who is trained on under another name: it "
+    "would judge what it gave away."
 )
 
 
@@ -40,6 +44,10 @@ class Row(NamedTuple):
     media_type: str
 
     @property
+    def id(self) -> uuid.UUID:
+        return self.correction
+
+    @property
     def candidate(self) -> Candidate:
         return Candidate(self.photo, self.owner, self.group, self.phash)
 
@@ -53,19 +61,17 @@ class Entry:
     correction: uuid.UUID | None = None
     version: int | None = None
 
-    def item(self) -> DatasetItem:
-        """As a row, of no version yet."""
+    COLUMNS: ClassVar = (
+        *("photo", "correction", "correction_version", "image_sha256", "mask_sha256"),
+        *("group", "split", "source", "weight"),
+    )
+
+    def row(self) -> tuple[object, ...]:
+        """Its values in a version's items, in the order of COLUMNS."""
         sample = self.sample
-        return DatasetItem(
-            photo=self.photo,
-            correction=self.correction,
-            correction_version=self.version,
-            image_sha256=sample.image_sha256,
-            mask_sha256=sample.mask_sha256 or "",
-            group=uuid.UUID(sample.group),
-            split=sample.split,
-            source=sample.source,
-            weight=sample.weight,
+        return (
+            *(self.photo, self.correction, self.version, sample.image_sha256, sample.mask_sha256 or ""),
+            *(sample.group, sample.split, sample.source, sample.weight),
         )
 
 
@@ -92,8 +98,11 @@ def gather() -> Gathered:
     gathered = Gathered(Splits.load())
     people = trust.trust_list()
     rows = _trusted(list(_approved()), people, gathered)
+    unlabelled = list(_uncorrected())
+    labelled = {row.photo: row.candidate for row in rows}.values()
+    gathered.splits.decide_owners(list(labelled), [candidate for candidate, _, _ in unlabelled])
     _split(rows, trust.author_weights(people), gathered)
-    _unlabelled(gathered)
+    _unlabelled(unlabelled, gathered)
     return gathered
 
 
@@ -115,7 +124,7 @@ def _approved() -> Iterator[Row]:
 
 
 def _trusted(rows: list[Row], people: list[Trust], gathered: Gathered) -> list[Row]:
-    doubted = trust.left_out([Correction(id=row.correction, author=row.author) for row in rows], people)
+    doubted = trust.left_out(rows, people)
     for row in rows:
         if row.correction in doubted:
             found = _left_out(row.photo, row.correction, row.version, LeftOut.Why.DISTRUSTED)
@@ -126,13 +135,12 @@ def _trusted(rows: list[Row], people: list[Trust], gathered: Gathered) -> list[R
 
 def _split(rows: list[Row], weights: Mapping[uuid.UUID, float], gathered: Gathered) -> None:
     splits = gathered.splits
-    splits.decide_owners(list({row.photo: row.candidate for row in rows}.values()))
     sided = []
     for row in sorted(rows, key=lambda row: row.photo not in splits.photos):  # the decided ones first, else by age
         side = splits.side(row.candidate)
         if side is None:
             found = _left_out(row.photo, row.correction, row.version, LeftOut.Why.BOTH_SIDES)
-            found.reason = BOTH_SIDES
+            found.reason = JUDGES_NO_MORE if row.photo in splits.photos else BOTH_SIDES
             gathered.left_out.append(found)
         else:
             splits.place(row.candidate, side)
@@ -153,18 +161,20 @@ def _split(rows: list[Row], weights: Mapping[uuid.UUID, float], gathered: Gather
         gathered.entries.append(Entry(sample, row.photo, row.correction, row.version))
 
 
-def _unlabelled(gathered: Gathered) -> None:
-    """Adds consented photos that nobody corrected, on the training side: the same ones again, as long as they last."""
-    limit = settings.UNLABELLED_LIMIT
+def _uncorrected() -> Iterator[tuple[Candidate, str, str]]:
+    """Consented photos that nobody corrected, twice as many as a version holds: the same ones while they last."""
     photos = Photo.objects.filter(consented_at__isnull=False, corrections=None)
-    names = ("id", "owner", "group", "phash", "sha256", "media_type")
-    shuffled = photos.order_by(MD5(Cast(F("id"), TextField())))[: 2 * limit]
-    found = [(Candidate(*row[:4]), row[4], row[5]) for row in shuffled.values_list(*names)]
+    shuffled = photos.order_by(MD5(Cast(F("id"), TextField())))[: 2 * settings.UNLABELLED_LIMIT]
+    for row in shuffled.values_list("id", "owner", "group", "phash", "sha256", "media_type"):
+        yield Candidate(*row[:4]), row[4], row[5]
+
+
+def _unlabelled(found: Iterable[tuple[Candidate, str, str]], gathered: Gathered) -> None:
+    """Adds those of them that are on the training side."""
     splits, taken = gathered.splits, {entry.sample.image_sha256 for entry in gathered.entries}
-    splits.decide_owners([candidate for candidate, _, _ in found])
     added = 0
     for candidate, sha256, media_type in found:
-        if added == limit:
+        if added == settings.UNLABELLED_LIMIT:
             return
         if sha256 in taken or splits.side(candidate) != "train":
             continue

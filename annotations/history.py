@@ -15,6 +15,7 @@ from django.db.models import Count, Q, QuerySet
 from annotations import lineage
 from annotations.datasets import version_get
 from annotations.models import Correction, DatasetItem, DatasetVersion, DeletedPhoto, Photo, PhotoSplit
+from annotations.splits import names_joined
 
 SAMPLES = 3
 
@@ -136,11 +137,15 @@ def seen_by(photos: Iterable[uuid.UUID]) -> Seen:
 
 
 def photos_named(name: uuid.UUID, *, owner: bool = False) -> list[uuid.UUID]:
-    """The photos that an id names: a photo's own, a correction's, or, with `owner`, an owner's; deleted ones, too."""
+    """The photos that an id names: a photo's own, a correction's, or, with `owner`, those of a person under every name.
+
+    Deleted ones, too.
+    """
     if owner:
+        names = names_joined().get(name, frozenset({name}))
         tables = (Photo.objects, DeletedPhoto.objects)
-        ids = [table.filter(owner=name).values_list("id", flat=True) for table in tables]
-        return sorted(set(chain(*ids, PhotoSplit.objects.filter(owner=name).values_list("photo", flat=True))))
+        ids = [table.filter(owner__in=names).values_list("id", flat=True) for table in tables]
+        return sorted(set(chain(*ids, PhotoSplit.objects.filter(owner__in=names).values_list("photo", flat=True))))
     corrected = [
         *Correction.objects.filter(id=name).values_list("photo_id", flat=True),
         *DatasetItem.objects.filter(correction=name).order_by().values_list("photo", flat=True).distinct(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import shutil
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -88,11 +89,13 @@ def prune(folder: Path, entries: Iterable[Entry]) -> None:
 def all_or_checked(workspace: Path, data: Path) -> Iterator[None]:
     """What is written inside reaches the disk at its end, all at once.
 
-    Where power was lost before that end, the next time begins by removing pictures that are not what their names say.
+    Where power was lost before that end, the next time begins by removing pictures that are not what their names say,
+    and DVC's cache, which shares their bytes: the remote has all that was recorded.
     """
     mark = workspace / UNFINISHED
     if mark.exists():
         remove_broken(data)
+        shutil.rmtree(workspace / ".dvc" / "cache", ignore_errors=True)
     manifest.write_bytes(mark, b"")
     try:
         yield

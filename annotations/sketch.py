@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import fft
 
 SIDE = 32
 BYTES = 2 * SIDE * SIDE
+PART = 512  # sketches that are computed with at a time
+FITTING = 0.85  # what fits so well can't be found to fit better elsewhere by 0.15, which `suspicion` asks for
 
 Sketches = NDArray[np.float32]
 
@@ -30,8 +34,19 @@ def read(drawn: Sequence[bytes]) -> tuple[Sketches, Sketches]:
     return both[:, 0], both[:, 1]
 
 
+def in_parts(measure: Callable[..., NDArray[Any]], *all_of_them: Sketches) -> NDArray[Any]:
+    """`measure` of so many sketches at a time that what it computes on the way stays small."""
+    count = len(all_of_them[0])
+    parts = [measure(*(some[start : start + PART] for some in all_of_them)) for start in range(0, count, PART)]
+    return np.concatenate(parts) if parts else measure(*all_of_them)
+
+
 def soft_iou(a: Sketches, b: Sketches) -> NDArray[np.float32]:
     """Σ min / Σ max over the last two axes, 0..1; 1 where both are empty."""
+    return in_parts(_soft_iou, a, b)
+
+
+def _soft_iou(a: Sketches, b: Sketches) -> NDArray[np.float32]:
     union = np.maximum(a, b).sum((-2, -1))
     return np.where(union > 0, np.minimum(a, b).sum((-2, -1)) / np.maximum(union, 1e-6), 1).astype(np.float32)
 
@@ -44,18 +59,20 @@ def area(a: Sketches) -> NDArray[np.float32]:
 def shifts(a: Sketches, b: Sketches) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """How far `a` (N×32×32) lies from where it fits `b` best, in shares of a side, and the soft IoU there.
 
-    The best of all whole-cell translations by cross-correlation; what leaves the picture is lost.
+    The best of all whole-cell translations by cross-correlation; what leaves the picture is lost. 0 and 1 for those
+    that fit well (IoU of FITTING or more) where they are.
     """
     far, fit = np.zeros(len(a), np.float32), np.ones(len(a), np.float32)
-    for start in range(0, len(a), 512):
-        part = slice(start, start + 512)
+    away = np.flatnonzero(soft_iou(a, b) < FITTING)
+    for start in range(0, len(away), PART):
+        part = away[start : start + PART]
         far[part], fit[part] = _shifts(a[part], b[part])
     return far, fit
 
 
 def _shifts(a: Sketches, b: Sketches) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     size = (2 * SIDE, 2 * SIDE)
-    together = np.fft.irfft2(np.fft.rfft2(a, size).conj() * np.fft.rfft2(b, size), size)
+    together = fft.irfft2(fft.rfft2(a, size).conj() * fft.rfft2(b, size), size)
     best = together.reshape(len(a), -1).argmax(1)
     offsets = np.stack(np.unravel_index(best, size), 1)
     offsets = np.where(offsets > SIDE, offsets - 2 * SIDE, offsets)

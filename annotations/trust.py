@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from django.db import IntegrityError, transaction
 from django.db.models import OuterRef, Subquery
@@ -50,9 +50,17 @@ def capped(weights: Mapping[uuid.UUID, float], counts: Mapping[uuid.UUID, int]) 
     return made
 
 
-def left_out(
-    corrections: Sequence[Correction], people: Sequence[suspicion.Trust] | None = None
-) -> dict[uuid.UUID, str]:
+class Authored(Protocol):
+    """A correction, or what is needed of one here."""
+
+    @property
+    def id(self) -> uuid.UUID: ...
+
+    @property
+    def author(self) -> uuid.UUID: ...
+
+
+def left_out(corrections: Sequence[Authored], people: Sequence[suspicion.Trust] | None = None) -> dict[uuid.UUID, str]:
     """Which of these approved corrections must not be learned from, each with the reason in words.
 
     Those of authors in quarantine, those of authors hardly anything of whom can be trusted, and masks that look wrong

@@ -105,7 +105,11 @@ def write(folder: Path, samples: Iterable[Sample], *, number: int, created: str)
 
     The same samples in any order give the same manifest and digest.
     """
-    lines = compose(samples)
+    return write_lines(folder, compose(samples), number=number, created=created)
+
+
+def write_lines(folder: Path, lines: bytes, *, number: int, created: str) -> Version:
+    """Writes what `compose` made, and version.json."""
     write_bytes(folder / MANIFEST, lines)
     version = Version(number, hashlib.sha256(lines).hexdigest(), created, lines.count(b"\n"))
     write_bytes(folder / VERSION, (json.dumps(asdict(version), indent=1) + "\n").encode())
@@ -133,6 +137,14 @@ def read_version(folder: Path) -> Version:
     if version.digest != digest(folder):
         raise ManifestError(f"{MANIFEST} is not the one {VERSION} names: restore this dataset version again.")
     return version
+
+
+def names(folder: Path, digest: str) -> bool:
+    """Whether the folder's manifest and version.json are those of this digest; no picture is read."""
+    try:
+        return read_version(folder).digest == digest
+    except ManifestError:
+        return False
 
 
 def read(folder: Path) -> list[Sample]:
@@ -228,7 +240,7 @@ def write_bytes(path: Path, data: bytes, *, sync: bool = True) -> None:
 
 def as_dict(sample: Sample) -> dict[str, Any]:
     """The sample as its line's values."""
-    values = asdict(sample)
+    values = dict(vars(sample))
     if sample.split == "unlabelled":
         for name in MASK_FIELDS:
             del values[name]

@@ -1,12 +1,15 @@
+import hashlib
 import io
 import json
 import uuid
 
 import numpy as np
 import pytest
+from django.utils import timezone
 from PIL import Image
 
-from annotations import services
+from annotations import datasets, fingerprints, gathering, services, sketch
+from annotations.models import Correction, DatasetVersion, Photo, Prediction, Review
 from segmentation import mask as masks
 from segmentation.picture import decode
 from segmentation.predictor import Cut
@@ -95,5 +98,63 @@ def rgba_png():
         out = io.BytesIO()
         Image.new("RGBA", (width, height), (0, 0, 0, 255)).save(out, "PNG")
         return out.getvalue()
+
+    return make
+
+
+@pytest.fixture
+def contribute(people):
+    """A consented photo with an approved correction, its hash as given, grouped as an upload is."""
+    disc = np.zeros((8, 8), np.uint8)
+    disc[2:6, 2:6] = 255
+    alpha, drawn = masks.encode_png(disc), sketch.draw(disc, disc)
+
+    def make(owner, phash, *, corrected=True, picture=b""):
+        phash = fingerprints.signed(phash % 2**64)
+        sha256 = hashlib.sha256(picture or uuid.uuid4().bytes).hexdigest()
+        photo = Photo.objects.create(
+            owner=owner,
+            image=b"",
+            media_type="image/png",
+            sha256=sha256,
+            upload_sha256=sha256,
+            width=8,
+            height=8,
+            phash=phash,
+            group=services._group(phash, fingerprints.signed(phash % 2**64 ^ fingerprints.MIRROR)),
+            consented_at=timezone.now(),
+        )
+        if corrected:
+            correct(photo)
+        return photo
+
+    def correct(photo):
+        answer = {"network": "disc", "device": "cpu", "uncertainty": 0, "subject_score": 1, "subject_found": True}
+        prediction = Prediction.objects.create(photo=photo, weights="a" * 64, mask=alpha, **answer)
+        identity = uuid.uuid4()
+        correction = Correction.objects.create(
+            id=identity,
+            photo=photo,
+            prediction=prediction,
+            author=photo.owner,
+            mask=alpha,
+            mask_sha256=hashlib.sha256(identity.bytes).hexdigest(),
+            iou=0.5,
+            sketch=drawn,
+        )
+        Review.objects.create(correction=correction, version=1, reviewer=people.rita, verdict="approve")
+
+    make.correct = correct
+    return make
+
+
+@pytest.fixture
+def freeze():
+    """What `dataset_freeze` decides and records, without the pictures."""
+
+    def make() -> DatasetVersion:
+        gathered = gathering.gather()
+        number = DatasetVersion.objects.count() + 1
+        return datasets._record(DatasetVersion(number=number, digest=f"{number:064x}"), "outs: []\n", gathered)
 
     return make

@@ -86,10 +86,10 @@ def test_a_remote_that_fills_or_turns_read_only_during_the_push(small_disk, work
 @pytest.mark.django_db(transaction=True)
 def test_a_database_that_goes_away_before_the_version_is_recorded(workspace, approve, monkeypatch):
     approve(10)
-    real: Callable[[Workspace], str] = Workspace.add_and_push
+    real: Callable[..., str] = Workspace.add_and_push
 
-    def pushed_then_cut_off(dvc: Workspace) -> str:
-        text = real(dvc)
+    def pushed_then_cut_off(dvc: Workspace, base: str | None = None) -> str:
+        text = real(dvc, base)
         names = ("dbname", "user", "password", "host", "port")
         where = {name: value for name, value in connection.get_connection_params().items() if name in names}
         with psycopg.connect(**where) as other:
