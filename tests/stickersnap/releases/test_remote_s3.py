@@ -183,7 +183,7 @@ def test_whatever_a_store_refuses_is_said_records_nothing_and_goes_on_when_mende
     said.append(refused("signature"))
     be(WRITER, monkeypatch)
     store.stop()
-    store.start(S3_DIES_AFTER="2")
+    store.start(S3_DIES_AFTER="1")
     said.append(refused("could not be sent|[Cc]ould not connect"))
     assert store.process.wait() == -signal.SIGKILL
     store.start()
