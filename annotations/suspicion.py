@@ -161,7 +161,8 @@ def find_marks(
     Copied: the same author's mask of another picture, that fits its own prediction badly.
     """
     area = sketch.area(masks)
-    inverted = (sketch.soft_iou(masks, 1 - predictions) > 0.6) & (iou < 0.2)
+    opposite = sketch.in_parts(lambda mask, predicted: sketch.soft_iou(mask, 1 - predicted), masks, predictions)
+    inverted = (opposite > 0.6) & (iou < 0.2)
     far, fit = sketch.shifts(masks, predictions)
     shifted = (far >= 2 / sketch.SIDE) & (fit > 0.7) & (fit - iou > 0.15)
     copied = find_copies(evidence, masks, iou)
