@@ -100,7 +100,13 @@ class Command(BaseCommand):
 
     def _pin(self, number: int) -> None:
         path = Path(settings.BASE_DIR) / "data.dvc"
-        path.write_text(version_get(number).dvc_text)
+        text = version_get(number).dvc_text
+        try:
+            path.write_text(text)
+        except OSError as error:
+            raise CommandError(
+                f"{error}. Write this to data.dvc in a checkout that you may change:\n\n{text}"
+            ) from error
         self.stdout.write(
             f"{path.name} names dataset version {number} now. Bring it to data/ with\n"
             f"  dvc remote add --local --force service {settings.DVC_REMOTE}\n"
