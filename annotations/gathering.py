@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
@@ -135,8 +136,14 @@ def _trusted(rows: list[Row], people: list[Trust], gathered: Gathered) -> list[R
 
 def _split(rows: list[Row], weights: Mapping[uuid.UUID, float], gathered: Gathered) -> None:
     splits = gathered.splits
+    votes = Counter((row.group, side) for row in rows for side in splits.allowed(row.owner))
+
+    def turn(row: Row) -> tuple[bool, int]:
+        """The decided ones first; then of each group the side that most of it are on, so that the fewest are lost."""
+        return row.photo not in splits.photos, -max(votes[row.group, side] for side in splits.allowed(row.owner))
+
     sided = []
-    for row in sorted(rows, key=lambda row: row.photo not in splits.photos):  # the decided ones first, else by age
+    for row in sorted(rows, key=turn):  # else by age
         side = splits.side(row.candidate)
         if side is None:
             found = _left_out(row.photo, row.correction, row.version, LeftOut.Why.BOTH_SIDES)

@@ -134,10 +134,10 @@ def fifty_retrains(contribute, freeze, settings, monkeypatch):
     settings.SPLIT_OWNERS_MINIMUM = 2
     settings.UNLABELLED_LIMIT = 20
 
-    def run(names: int, people: int) -> World:
+    def run(names: int, lives: int) -> World:
         named = random.Random(names)
         monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=named.getrandbits(128), version=4))
-        world = World(contribute, freeze, people)
+        world = World(contribute, freeze, lives)
         for _ in range(ROUNDS):
             world.arrive()
             world.freeze()
@@ -158,10 +158,10 @@ def test_fifty_retrains_of_a_changing_world_leak_nothing_and_waste_little(fifty_
 
 
 @pytest.mark.bars
-@pytest.mark.parametrize(("names", "people"), [*((s, 5) for s in range(1, 13)), *((s, s) for s in range(101, 113))])
-def test_other_worlds_leak_nothing_and_waste_little(names, people, fifty_retrains):
-    kept = fifty_retrains(names, people).kept
-    print(f"\n| {names}, {people} | {row(kept)} |")
+@pytest.mark.parametrize(("names", "lives"), [*((s, 5) for s in range(1, 13)), *((s, s) for s in range(101, 113))])
+def test_other_worlds_leak_nothing_and_waste_little(names, lives, fifty_retrains):
+    kept = fifty_retrains(names, lives).kept
+    print(f"\n| {names}, {lives} | {row(kept)} |")
     little_is_wasted(kept)
 
 

@@ -117,6 +117,39 @@ def test_who_turns_out_to_be_on_both_sides_is_trained_on_and_judges_no_more(cont
     assert set(history.photos_named(held.owner, owner=True)) == {trained.id, held.id, new.id}
 
 
+def test_a_newcomer_goes_where_the_fewest_of_their_photos_are_lost(contribute, two_sides, freeze):
+    trained, held = two_sides
+    like_held = contribute(uuid.uuid4(), bits(held.phash) ^ 0b110)
+    like_trained = contribute(uuid.uuid4(), bits(trained.phash) ^ MIRROR ^ 0b110)
+    for _ in range(3):
+        contribute(uuid.uuid4(), random.getrandbits(64))
+    version = split_of(freeze())
+    assert (version[like_held.id], version[like_trained.id]) == ("holdout", "train")
+    assert len(version) == 25
+
+
+def test_newcomers_who_share_a_picture_are_on_one_side(contribute, settings, freeze):
+    settings.SPLIT_OWNERS_MINIMUM = 2
+    for _ in range(40):
+        contribute(uuid.uuid4(), random.getrandbits(64))
+    for _ in range(10):
+        phash = random.getrandbits(64)
+        for name in (uuid.uuid4(), uuid.uuid4()):
+            contribute(name, phash)
+    assert len(split_of(freeze())) == 60
+
+
+def test_a_picture_that_everybody_has_ties_nobody_to_anybody(contribute, settings, freeze):
+    settings.SPLIT_OWNERS_MINIMUM = 2
+    phash = random.getrandbits(64)
+    for name in [uuid.uuid4() for _ in range(20)]:
+        for value in (phash, random.getrandbits(64), random.getrandbits(64)):
+            contribute(name, value)
+    version = split_of(freeze())
+    assert list(version.values()).count("holdout") == 8
+    assert len(version) == 56  # the four who are held out lose that picture, and nothing else
+
+
 def test_who_is_split_by_picture_stays_so_under_another_name(contribute, two_sides, freeze):
     _, held = two_sides
     by_picture = uuid.uuid4()
