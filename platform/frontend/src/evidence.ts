@@ -18,18 +18,30 @@ export function extremes(images: EvidenceImage[], most = 4): { losses: EvidenceI
   };
 }
 
+const percent = (share: number) => `${+(100 * share).toFixed(2)} %`;
+
 /** The gains that the verdict rests on, each with its lower bound and what that must not fall below. */
 export function gainRows({ evidence }: Pick<DecisionDetail, "evidence">): Whisker[] {
   const rows: Whisker[] = [];
-  const { gain, gain_low, boundary_gain, boundary_gain_low, rules } = evidence;
+  const { gain, gain_low, mean_confidence, capped_gain, capped_gain_low, boundary_gain, boundary_gain_low, rules } =
+    evidence;
   if (gain !== undefined && gain_low !== undefined)
     rows.push({
       name: "Mean IoU",
-      note: "must be above zero",
+      note: mean_confidence ? `must be above zero with ${percent(mean_confidence)} confidence` : "must be above zero",
       value: gain,
       low: gain_low,
       limit: 0,
       bad: gain_low <= 0,
+    });
+  if (capped_gain !== undefined && capped_gain_low !== undefined)
+    rows.push({
+      name: `Mean IoU, a photo counting ${+(100 * (rules?.cap ?? 0.15)).toFixed(1)} points at most`,
+      note: "must be above zero",
+      value: capped_gain,
+      low: capped_gain_low,
+      limit: 0,
+      bad: capped_gain_low <= 0,
     });
   if (boundary_gain !== undefined && boundary_gain_low !== undefined) {
     const limit = -(rules?.boundary_margin ?? 0);

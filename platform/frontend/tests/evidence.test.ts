@@ -84,6 +84,16 @@ describe("evidence", () => {
     ]);
   });
 
+  it("the gain that is capped is shown beside the plain one, each with its confidence", () => {
+    const evidence = { gain: 0.02, gain_low: 0.001, mean_confidence: 0.95, capped_gain: 0.01, capped_gain_low: -0.001 };
+    expect(
+      gainRows({ evidence: { ...evidence, rules: { cap: 0.15 } } }).map(({ name, note, bad }) => [name, note, bad]),
+    ).toEqual([
+      ["Mean IoU", "must be above zero with 95 % confidence", false],
+      ["Mean IoU, a photo counting 15 points at most", "must be above zero", true],
+    ]);
+  });
+
   it("an interval counts near-duplicates once", () => {
     const apart = [image("a", 0, 0.1), image("b", 0, 0.3)];
     expect(spread(apart)).toBeCloseTo((1.96 * Math.sqrt(0.02 * 2)) / 2);

@@ -2,7 +2,8 @@
 
 The gain is the mean difference of IoU over held-out photos, challenger minus champion. It must stay above zero at the
 lower end of a one-sided bootstrap-t interval, resampled by group, since near-duplicates are not independent (see
-`bootstrap`). The mean boundary F must stay above minus its margin at that lower end. No slice (a source, a size, …)
+`bootstrap`); so must, with much more confidence, the gain in which no photo counts more than a cap, which is far less
+noisy. The mean boundary F must stay above minus its margin with that confidence, too. No slice (a source, a size, …)
 and no imported benchmark may be worse than its margin, tested together by Holm's procedure. What a deployed model once
 got right must stay right. Network time and file size keep to a budget.
 
@@ -23,13 +24,15 @@ from numpy.typing import NDArray
 
 from stickersnap.releases.bootstrap import RESAMPLES, at_least, chance_of_no_harm, holm, lower_bound
 
-VERSION = 3
+VERSION = 4
 """Counted up whenever the same evaluation could get another verdict; kept with every decision."""
 ERROR = 0.005
 """Chance that a challenger without a gain is promoted, by groups that were never looked at before.
 
 Half of what is aimed at, since real gains have heavy tails (docs/gate.md).
 """
+MEAN_ERROR = 0.05
+"""The same where large losses that are too rare to be counted make up for a gain of all others."""
 SLICE_ERROR = 0.05
 """Chance, over all slices together, that a challenger is refused for a slice that is no worse than its margin."""
 SCORES = ("champion_iou", "challenger_iou", "champion_boundary_f", "challenger_boundary_f")
@@ -40,16 +43,18 @@ Image = dict[str, Any]
 class Rules:
     """What a challenger must keep to. Margins are in the metric's own unit, 0..1.
 
-    `unseen` is what one imagined group more loses: rare large losses are missing from small samples, and a mean gain
-    without them proves little (0: none is imagined). `picture_margin` is what a single photo may lose; losses above
-    `leap` must not be more frequent than such gains. A photo cut at `right` or better must not fall below `right` -
-    `right_margin`. docs/gate.md has the measurements.
+    `cap` is how much a single photo counts, up or down, in the gain that must be certain at ERROR. `unseen` is what one
+    imagined group more loses: rare large losses are missing from small samples, and a mean gain without them proves
+    little (0: none is imagined). `picture_margin` is what a single photo may lose; losses above `leap` must not be
+    more frequent than such gains. A photo cut at `right` or better must not fall below `right` - `right_margin`.
+    docs/gate.md has the measurements.
     """
 
     heldout_minimum: int = 20
     boundary_margin: float = 0.005
     picture_margin: float = 0.6
     leap: float = 0.15
+    cap: float = 0.15
     unseen: float = 0.15
     slice_margin: float = 0.01
     slice_minimum: int = 5
@@ -125,7 +130,8 @@ def decide(evaluation: dict[str, Any], facts: Facts, rules: Rules) -> Verdict:
         benchmarks = _benchmarks(evaluation, facts)
         proving = [image for image in images if not retired(str(image["group"]), facts.looks, rules.looks)]
         error = allowed_error(proving, facts.looks)
-        evidence |= {"images": images, "heldout": len(images), "benchmarks": benchmarks, "confidence": 1 - error}
+        evidence |= {"images": images, "heldout": len(images), "benchmarks": benchmarks}
+        evidence |= {"confidence": 1 - error, "mean_confidence": 1 - error * MEAN_ERROR / ERROR}
         evidence["retired"] = len(images) - len(proving)
         _refuse_thin_evidence(proving, evidence["retired"], rules)
         judged_by = frozenset(str(image["group"]) for image in proving)
@@ -140,7 +146,9 @@ def decide(evaluation: dict[str, Any], facts: Facts, rules: Rules) -> Verdict:
         return Verdict(False, str(refusal), _storable({**_summaries(evaluation), **evidence}), judged_by)
     reason = (
         f"Mean IoU on {len(proving)} held-out photos: {100 * evidence['gain']:+.2f} points, at least "
-        f"{100 * evidence['gain_low']:+.2f} with {100 * (1 - error):.4g} % confidence."
+        f"{100 * evidence['gain_low']:+.2f} with {100 * evidence['mean_confidence']:.4g} % confidence; "
+        f"{100 * evidence['capped_gain']:+.2f} where no photo counts more than {100 * rules.cap:g} points, at least "
+        f"{100 * evidence['capped_gain_low']:+.2f} with {100 * evidence['confidence']:.4g} %."
     )
     return Verdict(True, reason, _storable({**_summaries(evaluation), **evidence}), judged_by)
 
@@ -223,9 +231,12 @@ def _figures(images: list[Image], rules: Rules, error: float) -> dict[str, Any]:
     gains, boundary_gains = _gains(images, "iou"), _gains(images, "boundary_f")
     groups, seed = _groups(images), rules.seed
     feared, feared_groups = (np.append(gains, -rules.unseen), [*groups, "unseen"]) if rules.unseen else (gains, groups)
+    capped = feared.clip(-rules.cap, rules.cap)
     return {
         "gain": float(gains.mean()),
-        "gain_low": lower_bound(feared, feared_groups, seed, error),
+        "gain_low": lower_bound(feared, feared_groups, seed, error * MEAN_ERROR / ERROR),
+        "capped_gain": float(gains.clip(-rules.cap, rules.cap).mean()),
+        "capped_gain_low": lower_bound(capped, feared_groups, seed, error),
         "boundary_gain": float(boundary_gains.mean()),
         "boundary_gain_low": lower_bound(boundary_gains, groups, seed, error),
     }
@@ -321,12 +332,16 @@ def _refuse_over_budget(budget: dict[str, Any], rules: Rules) -> None:
 
 
 def _refuse_harm(evidence: dict[str, Any], rules: Rules) -> None:
-    if evidence["gain_low"] <= 0:
-        raise Refusal(
-            f"No certain gain: mean IoU changes by {100 * evidence['gain']:+.2f} points, at worst "
-            f"{100 * evidence['gain_low']:+.2f} with {100 * evidence['confidence']:.4g} % confidence; "
-            "that must be above zero."
-        )
+    for gain, confidence, what in (
+        ("capped_gain", "confidence", f"mean IoU, no photo counting more than {100 * rules.cap:g} points,"),
+        ("gain", "mean_confidence", "mean IoU"),
+    ):
+        if evidence[f"{gain}_low"] <= 0:
+            raise Refusal(
+                f"No certain gain: {what} changes by {100 * evidence[gain]:+.2f} points, at worst "
+                f"{100 * evidence[f'{gain}_low']:+.2f} with {100 * evidence[confidence]:.4g} % confidence; "
+                "that must be above zero."
+            )
     if evidence["boundary_gain_low"] < -rules.boundary_margin:
         raise Refusal(
             f"Edges may have got worse: mean boundary F changes by {100 * evidence['boundary_gain']:+.2f} points, at "

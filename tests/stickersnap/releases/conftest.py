@@ -3,6 +3,8 @@
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -144,6 +146,50 @@ def finished_run(db: None, other_weights: Callable[[int], Path], next_token: Cal
         return run
 
     return make
+
+
+@pytest.fixture(scope="session")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """Real photographs with the outlines that come with the code, cut and mirrored: 30, about 160 pixels long."""
+    from training.dataset import Pair, manifest_folder
+
+    folder = tmp_path_factory.mktemp("sample") / "data"
+    root = Path(__file__).parents[3]
+    subprocess.run([sys.executable, "scripts/make_sample_dataset.py", str(folder)], cwd=root, check=True)
+    whole = [pair for split in ("train", "holdout") for pair in manifest_folder(folder, 240, split)]
+    random, cut = np.random.default_rng(0), []
+    while len(cut) < 30:
+        pair = whole[len(cut) % len(whole)]
+        height, width = (int(side * random.uniform(0.6, 0.95)) for side in pair.mask.shape)
+        top, left = int(random.integers(pair.mask.shape[0] - height)), int(random.integers(pair.mask.shape[1] - width))
+        window, flip = np.s_[top : top + height, left : left + width], np.s_[:, :: int(random.choice([-1, 1]))]
+        rgb, mask = (np.ascontiguousarray(array[window][flip]) for array in (pair.rgb, pair.mask))
+        if 0.05 < mask.mean() / 255 < 0.9:
+            cut.append(Pair(f"{len(cut):064x}", pair.source, "", rgb, mask))
+    return cut
+
+
+@pytest.fixture(scope="session")
+def spoilt_networks() -> dict[str, Any]:
+    """Predictors of the starter with its colours exchanged, its answer inverted, and its filters noisy."""
+    from segmentation import weights
+    from segmentation.predictor import TorchPredictor
+
+    def made(name: str) -> TorchPredictor:
+        loaded = weights.load(weights.starter_folder())
+        parameters = dict(loaded.network.named_parameters())
+        first = next(value for value in parameters.values() if value.dim() == 4 and value.shape[1] == 3)
+        generator = torch.Generator().manual_seed(1)
+        for key, value in parameters.items():
+            if name == "swapped channels" and value is first:
+                value.data = value.data.flip(1)
+            if name == "inverted weights" and key.startswith(("sides", "refinement")):
+                value.data = -value.data
+            if name == "noisy weights" and value.dim() == 4:
+                value.data += value.data.std() * torch.randn(value.shape, generator=generator)
+        return TorchPredictor(weights.LoadedWeights(loaded.network, "f" * 64, loaded.card, loaded.folder), "cpu")
+
+    return {name: made(name) for name in ("swapped channels", "inverted weights", "noisy weights")}
 
 
 @pytest.fixture

@@ -1,81 +1,34 @@
 """A thousand challengers that must never serve, through the whole decision: real scores, real files, real PostgreSQL.
 
-The pictures are cut out of the photographs with outlines that come with the code; the champion is the shipped starter,
-and its masks are real. A challenger is what the name of its kind says; its scores are measured on its masks.
+The pictures are those of `pairs` (see conftest.py); the champion is the shipped starter, and its masks are real. A
+challenger is what the name of its kind says; its scores are measured on its masks.
 """
 
 import collections
 import json
 import math
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from django.db import IntegrityError, connection, transaction
 from scipy import ndimage
 
 from annotations.models import DatasetItem
 from segmentation import weights as sets
-from segmentation.predictor import TorchPredictor
 from stickersnap.releases import selectors, services, signing
 from stickersnap.releases.exceptions import ReleaseError
 from stickersnap.releases.models import Benchmark, Deployment, PromotionDecision
-from training.dataset import Pair, manifest_folder
 from training.evaluate import compare
 from training.metrics import boundary_f, iou
 from training.slices import slices_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(3600)]
-ROOT = Path(__file__).parents[3]
-PICTURES = 30
-
-
-@pytest.fixture(scope="module")
-def pairs(tmp_path_factory):
-    """Real photographs with their outlines, cut and mirrored: PICTURES pictures, their longer side about 160 pixels."""
-    folder = tmp_path_factory.mktemp("sample") / "data"
-    subprocess.run([sys.executable, "scripts/make_sample_dataset.py", str(folder)], cwd=ROOT, check=True)
-    whole = [pair for split in ("train", "holdout") for pair in manifest_folder(folder, 240, split)]
-    random, cut = np.random.default_rng(0), []
-    while len(cut) < PICTURES:
-        pair = whole[len(cut) % len(whole)]
-        height, width = (int(side * random.uniform(0.6, 0.95)) for side in pair.mask.shape)
-        top, left = int(random.integers(pair.mask.shape[0] - height)), int(random.integers(pair.mask.shape[1] - width))
-        window, flip = np.s_[top : top + height, left : left + width], np.s_[:, :: int(random.choice([-1, 1]))]
-        rgb, mask = (np.ascontiguousarray(array[window][flip]) for array in (pair.rgb, pair.mask))
-        if 0.05 < mask.mean() / 255 < 0.9:
-            cut.append(Pair(f"{len(cut):064x}", pair.source, "", rgb, mask))
-    return cut
 
 
 @pytest.fixture(scope="module")
 def alphas(pairs, starter):
     return [starter.predict(pair.rgb).alpha for pair in pairs]
-
-
-@pytest.fixture(scope="module")
-def spoilt_networks(tmp_path_factory):
-    """Predictors of the starter with its colours exchanged, its answer inverted, and its filters noisy."""
-
-    def made(name):
-        loaded = sets.load(sets.starter_folder())
-        parameters = dict(loaded.network.named_parameters())
-        first = next(value for value in parameters.values() if value.dim() == 4 and value.shape[1] == 3)
-        generator = torch.Generator().manual_seed(1)
-        for key, value in parameters.items():
-            if name == "swapped channels" and value is first:
-                value.data = value.data.flip(1)
-            if name == "inverted weights" and key.startswith(("sides", "refinement")):
-                value.data = -value.data
-            if name == "noisy weights" and value.dim() == 4:
-                value.data += value.data.std() * torch.randn(value.shape, generator=generator)
-        return TorchPredictor(sets.LoadedWeights(loaded.network, "f" * 64, loaded.card, loaded.folder), "cpu")
-
-    return {name: made(name) for name in ("swapped channels", "inverted weights", "noisy weights")}
 
 
 def moved(random, mask):
@@ -179,7 +132,7 @@ def nan_scores(trial):
 
 def overfit(trial):
     """Better on what it was trained on, worse on what was held out."""
-    trial.gain(trial.random.normal(-0.03, 0.04, PICTURES))
+    trial.gain(trial.random.normal(-0.03, 0.04, len(trial.pairs)))
     trial.decide()
 
 
@@ -191,7 +144,7 @@ def judged_on_training(trial):
 
 
 def one_slice_worse(trial):
-    gains = trial.random.normal(0.15, 0.01, PICTURES)
+    gains = trial.random.normal(0.15, 0.01, len(trial.pairs))
     gains[:10] = trial.random.normal(-0.05, 0.01, 10)
     trial.gain(gains)
     for place, line in enumerate(trial.evaluation["images"]):
@@ -215,10 +168,10 @@ def worse_edges(trial):
 
 def one_group_many_times(trial):
     """Near-duplicates of one photo that gained, told apart in the evaluation."""
-    gains = np.full(PICTURES, -0.01)
+    gains = np.full(len(trial.pairs), -0.01)
     gains[0] = 0.15
     trial.gain(gains)
-    trial.evaluation["images"] = [trial.evaluation["images"][0]] * PICTURES
+    trial.evaluation["images"] = [trial.evaluation["images"][0]] * len(trial.pairs)
     trial.decide()
 
 
@@ -269,7 +222,7 @@ def worse_on_a_benchmark(trial):
     pictures = json.loads(json.dumps(trial.evaluation["images"]))
     for line in pictures:
         line["challenger_iou"] = line["champion_iou"] + float(trial.random.normal(-0.03, 0.01))
-    benchmark = Benchmark.objects.create(name="pets", digest="e" * 64, pictures=PICTURES, by="olga")
+    benchmark = Benchmark.objects.create(name="pets", digest="e" * 64, pictures=len(pictures), by="olga")
     if trial.random.random() < 0.7:
         trial.evaluation["benchmarks"] = {"pets": {"digest": "e" * 64, "images": pictures}}
     try:
@@ -351,7 +304,7 @@ def play(finished_run, pairs, alphas, spoilt_networks):
         for number in range(count):
             kind = list(KINDS)[number % len(KINDS)]
             mark = transaction.savepoint()
-            trial = Trial(finished_run(seed=1, heldout=PICTURES), pairs, alphas, np.random.default_rng(number))
+            trial = Trial(finished_run(seed=1, heldout=len(pairs)), pairs, alphas, np.random.default_rng(number))
             trial.networks = spoilt_networks
             try:
                 with transaction.atomic():
@@ -381,8 +334,8 @@ def test_no_kind_of_bad_challenger_gets_through(play):
 
 def test_the_same_road_promotes_what_is_better(finished_run, pairs, alphas):
     services.starter_deploy()
-    trial = Trial(finished_run(heldout=PICTURES), pairs, alphas, np.random.default_rng(0))
-    trial.gain(np.random.default_rng(0).normal(0.05, 0.02, PICTURES))
+    trial = Trial(finished_run(heldout=len(pairs)), pairs, alphas, np.random.default_rng(0))
+    trial.gain(np.random.default_rng(0).normal(0.05, 0.02, len(pairs)))
     decision = trial.decide()
     assert decision.passed, decision.reason
 

@@ -276,10 +276,10 @@ def test_the_same_evaluation_always_gets_the_same_verdict():
 
 
 def test_a_groups_photos_are_drawn_together():
-    gains = np.array([0.2, 0.2, 0.2, 0.2, -0.1, 0.1])
-    apart = lower_bound(gains, [str(i) for i in range(6)], seed=0, error=0.01)
-    together = lower_bound(gains, ["a", "a", "a", "a", "b", "c"], seed=0, error=0.01)
-    assert together < apart
+    gains = np.repeat([0.2, 0.1, 0.15, 0.05, -0.05, 0.1], 4)
+    apart = lower_bound(gains, [str(i) for i in range(24)], seed=0, error=0.01)
+    together = lower_bound(gains, [str(i // 4) for i in range(24)], seed=0, error=0.01)
+    assert together < apart - 0.01
 
 
 def passes(trials, photos, gain, seed):
@@ -298,6 +298,20 @@ def test_noise_alone_hardly_ever_passes():
 
 def test_a_real_gain_of_a_point_passes():
     assert passes(40, 200, 0.01, seed=0) >= 38
+
+
+def test_a_few_photos_that_gain_much_do_not_outweigh_all_others():
+    answer = verdict([0.3] * 4 + [0.7] * 56, [0.9] * 4 + [0.695] * 56)
+    assert answer.evidence["gain_low"] > 0
+    assert answer.evidence["capped_gain"] == pytest.approx((4 * 0.15 - 56 * 0.005) / 60)
+    assert not answer.passed
+    assert "no photo counting more than 15 points" in answer.reason
+
+
+def test_large_losses_that_eat_the_gain_up_are_not_capped_away():
+    answer = verdict([0.7] * 400, [0.715] * 388 + [0.2] * 12)
+    assert answer.evidence["capped_gain_low"] > 0
+    assert "No certain gain: mean IoU changes by -0.0" in answer.reason
 
 
 def test_a_small_sample_is_not_believed_to_have_seen_the_worst():

@@ -98,6 +98,11 @@ export interface FullEvidence extends Evidence {
   seed?: number;
   resamples?: number;
   confidence?: number;
+  /** The least confidence in `gain`; `confidence` is that in the others. */
+  mean_confidence?: number;
+  /** The gain where no photo counts more than `rules.cap`, up or down. */
+  capped_gain?: number;
+  capped_gain_low?: number;
   retired?: number;
   rules?: Record<string, number>;
   images?: EvidenceImage[];
