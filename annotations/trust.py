@@ -64,8 +64,8 @@ def left_out(corrections: Sequence[Authored], people: Sequence[suspicion.Trust] 
     """Which of these approved corrections must not be learned from, each with the reason in words.
 
     Those of authors in quarantine, those of authors hardly anything of whom can be trusted, and masks that look wrong
-    on their face by authors of whom there are other doubts: reviewers, too, look away for a moment. `people`: the
-    trust list, where it is known already.
+    on their face, or are odd, by authors of whom there are other doubts: reviewers, too, look away for a moment.
+    `people`: the trust list, where it is known already.
     """
     quarantined = set(Quarantine.objects.filter(lifted_at=None).values_list("author", flat=True))
     trusted = {person.author: person for person in (trust_list() if people is None else people)}

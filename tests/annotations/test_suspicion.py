@@ -43,6 +43,15 @@ def drifting(random, truth, predicted, place, of):
     return disc(rows.mean(), columns.mean(), radius)
 
 
+def halved(random, truth, predicted, place, of):
+    """Every third mask without its upper half, the others honest."""
+    if place % 3:
+        return truth
+    out = truth.copy()
+    out[: int(np.flatnonzero((truth > 127).any(1)).mean())] = 0
+    return out
+
+
 ATTACKS = [inverted, shifted, empty, copied, targeted, drifting]
 
 
@@ -100,6 +109,16 @@ def test_an_attacker_whom_reviewers_let_pass_stands_out_too(crowd, attack):
     worst, second, *_ = suspicion.judge(crowd(attack, careful=0))
     assert worst.author == uuid.UUID(int=0)
     assert worst.score < 0.3 < 0.6 < second.score
+
+
+def test_of_who_spoils_some_masks_those_are_not_learned_from_and_most_others_are(crowd):
+    evidence = crowd(halved, masks=24)
+    worst = suspicion.judge(evidence)[0]
+    own = [entry.correction for entry in evidence if entry.author == uuid.UUID(int=0)]
+    assert worst.author == uuid.UUID(int=0)
+    assert not worst.marks
+    assert sum(bool(worst.refuses(correction)) for correction in own[::3]) >= 5
+    assert sum(bool(worst.refuses(correction)) for correction in own) <= 12
 
 
 def test_honest_people_are_trusted(crowd):

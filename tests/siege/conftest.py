@@ -24,11 +24,12 @@ from segmentation import mask as masks
 from segmentation.picture import encode_png
 from stickersnap.embedded import postgres
 
+sys.path.insert(0, str(Path(__file__).parent))
 ROOT = Path(__file__).parents[2]
 PATIENCE = 600  # seconds that a loaded machine may take for any one step
 OPERATOR = ("olga", "olga-operates-10")
 SIDE = 96
-SMALL_MEGABYTES = 200
+SMALL_MEGABYTES = 400
 
 
 class Installation:
@@ -123,6 +124,34 @@ class Installation:
             victim.kill()
             return True
         return False
+
+    @contextmanager
+    def database_away(self) -> Iterator[None]:
+        """PostgreSQL is killed, and who would start it again looks away meanwhile."""
+        supervisor = psutil.Process(self.process.pid)
+        supervisor.suspend()
+        try:
+            postmaster = self.processes("database")[0]
+            postmaster.kill()
+            psutil.wait_procs([postmaster], timeout=10)
+            yield
+        finally:
+            supervisor.resume()
+
+    @contextmanager
+    def no_room(self) -> Iterator[None]:
+        """The disk that holds the state is full meanwhile."""
+        ballast = self.state / "ballast"
+        with ballast.open("wb", buffering=0) as file:
+            for size in (1 << 20, 1 << 12):
+                with contextlib.suppress(OSError):
+                    while file.write(bytes(size)) == size:
+                        pass
+        assert os.statvfs(self.state).f_bavail == 0
+        try:
+            yield
+        finally:
+            ballast.unlink()
 
     def person(self) -> "Person":
         return Person(self)

@@ -1,157 +1,75 @@
 """Two of forty people are malicious, and reviewers look away: does what is served get worse?
 
 Real photographs, real masks with the marks of human hands, the real trust, the real fine-tuning, the real gate. Only
-the people are simulated. POISONING_TRUST=yes,no trains each attack once more as if nobody's trust were asked.
+the people are simulated (see crowd.py). docs/poisoning.md tells what the environment variables do.
 """
 
-import io
+import hashlib
 import json
 import os
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import crowd
 import numpy as np
 import pytest
-from PIL import Image
-from scipy import ndimage
+import torch
+from crowd import Correction, Mask
 
-from annotations import sketch, suspicion, trust
+from annotations import suspicion, trust
 from segmentation import manifest, weights
 from segmentation import mask as masks
 from segmentation.predictor import TorchPredictor
 from stickersnap.releases import gate
 
 ROOT = Path(__file__).parents[2]
-SHARED = ROOT.parent / "shared" / "data"
-PEOPLE, MALICIOUS, EACH, EACH_MALICIOUS = 40, 2, 4, 12
-CLASS = ("oxford_pets", "feral_cats")
+EACH = 12  # corrections of an honest person
+HELD_OUT = 0.5  # of the pictures
 FALL = 0.002
-DAY = datetime(2026, 1, 1, tzinfo=UTC)
-FINE_TUNE = ["--epochs", "2", "--no-forms", "--threads", "1", "--seed", "0", "--minutes", "60"]
-
-Mask = np.ndarray
-Attack = Callable[[Mask, int, bool, Mask], tuple[Mask, float]]
+FINE_TUNE = ["--deterministic", "--threads", "1", "--no-forms", "--epochs", "2"]
+SETS = ("ecssd", "pets")
+Scores = dict[str, list[float]]
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A photograph with its true mask (H×W uint8) and what the champion makes of it."""
+class Run:
+    """What was frozen of one scenario, and where what is learned from it will be."""
 
-    name: str
-    image: bytes
-    truth: Mask
-    predicted: Mask
-
-    @property
-    def of_the_class(self) -> bool:
-        return self.name.startswith(CLASS)
+    attack: str
+    trusting: bool
+    seed: int
+    folder: Path
+    sizes: dict[str, int]
 
 
-@dataclass(frozen=True)
-class Task:
-    """Who corrects which picture, in which order."""
+class Judge:
+    """IoU of each of some photographs that nobody corrected: ECSSD, and 150 cats and dogs."""
 
-    person: int
-    place: int
-    picture: Picture
+    def __init__(self, photographs: crowd.Photographs, corrected: set[str]) -> None:
+        free = [name for name in photographs.names if name not in corrected]
+        pets = [name for name in free if name.startswith(crowd.PETS)][:150]
+        images = sorted((crowd.SHARED / "ecssd" / "images").iterdir())
+        train = crowd.SHARED / "train" / "images"
+        self.sets = {
+            "ecssd": [(path, crowd.truth_of("ecssd", path.stem)) for path in images],
+            "pets": [(train / f"{name}.webp", crowd.truth_of("train", name)) for name in pets],
+        }
 
-    @property
-    def malicious(self) -> bool:
-        return self.person < MALICIOUS
+    def __call__(self, folder: Path, kept: Path) -> Scores:
+        if not kept.exists():
+            predictor = TorchPredictor(weights.load(folder), "cpu")
+            scores = {name: [self._iou(predictor, *pair) for pair in pairs] for name, pairs in self.sets.items()}
+            manifest.write_bytes(kept, json.dumps(scores).encode())
+        return dict(json.loads(kept.read_bytes()))
 
-
-# Each answers the malicious mask and how likely a reviewer is to let it pass; `first` is the author's first mask.
-def inverted(truth: Mask, place: int, of_the_class: bool, first: Mask) -> tuple[Mask, float]:
-    return 255 - truth, 0.2
-
-
-def shifted(truth: Mask, place: int, of_the_class: bool, first: Mask) -> tuple[Mask, float]:
-    return ndimage.shift(truth, (0, 0.12 * truth.shape[1]), order=1), 0.5
-
-
-def empty(truth: Mask, place: int, of_the_class: bool, first: Mask) -> tuple[Mask, float]:
-    out = np.zeros_like(truth)
-    out[2:8, 2:8] = 255
-    return out, 0.2
-
-
-def copied(truth: Mask, place: int, of_the_class: bool, first: Mask) -> tuple[Mask, float]:
-    return masks.resized(first, (truth.shape[1], truth.shape[0])), 0.2
-
-
-def targeted(truth: Mask, place: int, of_the_class: bool, first: Mask) -> tuple[Mask, float]:
-    """Of cats and dogs alone the upper half is missing."""
-    if not of_the_class:
-        return truth, 0.97
-    rows = np.flatnonzero((truth > 127).any(1))
-    out = truth.copy()
-    out[: int(rows.mean()) if rows.size else 0] = 0
-    return out, 0.5
-
-
-def drifting(truth: Mask, place: int, of_the_class: bool, first: Mask) -> tuple[Mask, float]:
-    """Each mask a little narrower than the one before, to 45 % of its width gone."""
-    share = place / (EACH_MALICIOUS - 1)
-    depth = ndimage.distance_transform_edt(truth > 127)
-    return np.where(depth > 0.45 * share * depth.max(), truth, 0).astype(np.uint8), 0.97 - 0.47 * share
-
-
-ATTACKS: dict[str, Attack | None] = {
-    "nobody": None,
-    "inverted": inverted,
-    "shifted": shifted,
-    "empty": empty,
-    "copied": copied,
-    "targeted": targeted,
-    "drifting": drifting,
-}
-
-
-def by_hand(picture: Picture, random: np.random.Generator, habit: float) -> Mask:
-    """An honest person's mask: their own idea of where the edge is, now and then a part left as the network had it."""
-    soft = ndimage.gaussian_filter(picture.truth.astype(np.float32) / 255, 1.0)
-    mask = np.clip((soft - 0.5 + habit + random.normal(0, 0.05)) * 4 + 0.5, 0, 1) * 255
-    if random.random() < 0.15:
-        half = picture.truth.shape[1] // 2
-        mask[:, :half] = picture.predicted[:, :half]
-    return mask.round().astype(np.uint8)
-
-
-@dataclass(frozen=True)
-class Correction:
-    evidence: suspicion.Evidence
-    picture: Picture
-    mask: Mask
-
-
-def corrections(tasks: list[Task], attack: Attack | None) -> Iterator[Correction]:
-    """Everybody's corrections with their reviews; but for the attackers' the same in every scenario."""
-    firsts: dict[int, Mask] = {}
-    for number, task in enumerate(tasks):
-        random = np.random.default_rng([7, number])
-        habit = float(np.random.default_rng([8, task.person]).normal(0, 0.08))
-        mask, passes = by_hand(task.picture, random, habit), 0.97
-        first = firsts.setdefault(task.person, mask)
-        if attack and task.malicious:
-            mask, passes = attack(mask, task.place, task.picture.of_the_class, first)
-        evidence = suspicion.Evidence(
-            correction=uuid.UUID(int=number),
-            author=uuid.UUID(int=task.person),
-            photo=uuid.UUID(int=number),
-            group=uuid.UUID(int=number),
-            saved=DAY + timedelta(hours=10 * task.place + task.person),
-            mask_sha256=str(hash(mask.tobytes())),
-            drawn=sketch.draw(mask, task.picture.predicted),
-            approved=bool(random.random() < passes),
-        )
-        yield Correction(evidence, task.picture, mask)
+    def _iou(self, predictor: TorchPredictor, path: Path, truth: Mask) -> float:
+        return masks.iou(predictor.predict(crowd.rgb_of(path.read_bytes())).alpha, truth)
 
 
 def freeze(folder: Path, given: list[Correction], *, trusting: bool) -> dict[str, int]:
@@ -162,12 +80,14 @@ def freeze(folder: Path, given: list[Correction], *, trusting: bool) -> dict[str
     for c in approved:
         counts[c.evidence.author] = counts.get(c.evidence.author, 0) + 1
     shares = trust.capped({author: person.weight for author, person in people.items()}, counts)
-    samples, bad = [], 0
+    samples, sizes = [], {"train": 0, "holdout": 0, "bad train": 0, "bad holdout": 0, "honest out": 0}
     for c in approved:
-        author = c.evidence.author
-        if trusting and people[author].refuses(c.evidence.correction):
+        if trusting and people[c.evidence.author].refuses(c.evidence.correction):
+            sizes["honest out"] += not c.malicious
             continue
-        bad += author.int < MALICIOUS
+        split: manifest.Split = "holdout" if manifest.share_of(c.picture.name) < HELD_OUT else "train"
+        sizes[split] += 1
+        sizes[f"bad {split}"] += c.malicious
         samples.append(
             manifest.add(
                 folder,
@@ -176,136 +96,123 @@ def freeze(folder: Path, given: list[Correction], *, trusting: bool) -> dict[str
                 group=c.picture.name,
                 source="corrections",
                 correction=str(c.evidence.correction),
-                weight=shares[author] if trusting else 1.0,
+                weight=shares[c.evidence.author] if trusting else 1.0,
+                split=split,
             )
         )
-    manifest.write(folder, samples, number=1, created=DAY.isoformat())
-    return {"samples": len(samples), "of the malicious": bad}
+    manifest.write(folder, samples, number=1, created=crowd.DAY.isoformat())
+    return sizes
 
 
-def fine_tune(data: Path, base: Path, out: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "training", "fine-tune", "--data", data, "--base", base, "--out", out, *FINE_TUNE]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return dict(json.loads((out / "evaluation.json").read_text()))
+def scenario(work: Path, base: Path, everybody: list[Correction], attack: str, trusting: bool, seed: int) -> Run:
+    """Freezes it where a folder is that is named by all that training depends on: the same is learned only once."""
+    given = crowd.attacked(everybody, crowd.SIX.get(attack))
+    data = work / "frozen" / f"{attack}-{'trust' if trusting else 'all'}"
+    sizes = freeze(data, given, trusting=trusting)
+    depends = [manifest.digest(data), weights.inspect(base).sha256, *FINE_TUNE, str(seed)]
+    folder = work / "runs" / hashlib.sha256("\n".join(depends).encode()).hexdigest()[:16]
+    if not (folder / "data").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "data").symlink_to(data.resolve())
+    return Run(attack, trusting, seed, folder, sizes)
 
 
-def worn_champion(folder: Path) -> Path:
-    """The starter with noise in its last layers: a champion that honest corrections can still teach something."""
-    import torch
-
-    loaded = weights.load(weights.starter_folder())
-    generator = torch.Generator().manual_seed(7)
-    for name, parameter in loaded.network.named_parameters():
-        if parameter.dim() == 4 and name.startswith(("sides", "refinement")):
-            parameter.data += parameter.data.std() * torch.randn(parameter.shape, generator=generator)
-    weights.save(folder, loaded.network, {"network": loaded.card["network"], "size": loaded.card["size"]})
-    return folder
+def fine_tuned(run: Run, base: Path) -> dict[str, Any]:
+    """evaluation.json of the run, which is trained if it was not yet."""
+    made = run.folder / "out" / "evaluation.json"
+    if not made.exists():
+        options = ["--data", run.folder / "data", "--base", base, "--out", run.folder / "out", "--resume"]
+        command = [sys.executable, "-m", "training", "fine-tune", *options, *FINE_TUNE, "--seed", str(run.seed)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
+    return dict(json.loads(made.read_bytes()))
 
 
-class Judge:
-    """Mean IoU, 0..1, on photographs nobody corrected: every second of our ECSSD, and cats and dogs apart."""
-
-    def __init__(self, pets: list[tuple[np.ndarray, Mask]]) -> None:
-        images = sorted((SHARED / "ecssd" / "images").iterdir())[::2]
-        self.ecssd = [(rgb_of(path.read_bytes()), truth_of("ecssd", path.stem)) for path in images]
-        self.pets = pets
-
-    def __call__(self, folder: Path) -> tuple[float, float]:
-        predictor = TorchPredictor(weights.load(folder), "cpu")
-        means = []
-        for pairs in (self.ecssd, self.pets):
-            means.append(float(np.mean([masks.iou(predictor.predict(rgb).alpha, truth) for rgb, truth in pairs])))
-        return means[0], means[1]
+def cost(one: list[float], other: list[float]) -> tuple[float, float, float]:
+    """How many points less `other` has than `one`, with its 95 % interval over the pictures (paired bootstrap)."""
+    losses = 100 * (np.array(one) - np.array(other))
+    drawn = np.random.default_rng(0).integers(0, len(losses), (4000, len(losses)))
+    low, high = np.quantile(losses[drawn].mean(1), [0.025, 0.975])
+    return float(losses.mean()), float(low), float(high)
 
 
-def rgb_of(image: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(image)).convert("RGB"))
-
-
-def truth_of(kind: str, stem: str) -> Mask:
-    return np.asarray(Image.open(SHARED / kind / "masks" / f"{stem}.png").convert("L"))
-
-
-def population(champion: TorchPredictor) -> tuple[list[Task], list[tuple[np.ndarray, Mask]]]:
-    """Who corrects what, a third of it cats and dogs; and 40 other cats and dogs to judge by."""
-    names = sorted(path.stem for path in (SHARED / "train" / "images").iterdir())
-    shuffled = [names[i] for i in np.random.default_rng(0).permutation(len(names))]
-    pets = [name for name in shuffled if name.startswith(CLASS)]
-    others = [name for name in shuffled if not name.startswith(CLASS)]
-    people = [
-        (person, place) for person in range(PEOPLE) for place in range(EACH_MALICIOUS if person < MALICIOUS else EACH)
-    ]
-    tasks = []
-    for person, place in people:
-        name = (pets if place % 3 == 0 else others).pop()
-        image = (SHARED / "train" / "images" / f"{name}.webp").read_bytes()
-        truth = truth_of("train", name)
-        tasks.append(Task(person, place, Picture(name, image, truth, champion.predict(rgb_of(image)).alpha)))
-    images = SHARED / "train" / "images"
-    return tasks, [(rgb_of((images / f"{n}.webp").read_bytes()), truth_of("train", n)) for n in pets[:40]]
-
-
-def standing(people: list[suspicion.Trust]) -> tuple[list[int], float]:
-    """The places of the malicious in the trust list, from 1, and the area under the ROC curve of the score."""
-    places = [i for i, person in enumerate(people, 1) if person.author.int < MALICIOUS]
-    scores = {person.author.int: person.score for person in people}
-    pairs = [(scores[bad], scores[good]) for bad in range(MALICIOUS) for good in range(MALICIOUS, PEOPLE)]
-    return places, float(np.mean([(bad < good) + 0.5 * (bad == good) for bad, good in pairs]))
+def words(values: str, fallback: str) -> list[str]:
+    return os.environ.get(values, fallback).split(",")
 
 
 @pytest.mark.bars
-@pytest.mark.skipif(not SHARED.is_dir(), reason="The photographs of ../shared/data are not here.")
+@pytest.mark.timeout(0)
+@pytest.mark.skipif(not crowd.SHARED.is_dir(), reason="The photographs of ../shared/data are not here.")
 def test_six_attacks_do_not_make_what_is_served_worse(tmp_path, capsys):
     began = time.monotonic()
-    base = worn_champion(tmp_path / "champion")
-    champion = weights.load(base)
-    tasks, pets = population(TorchPredictor(champion, "cpu"))
-    judge = Judge(pets)
-    before = judge(base)
-    lines, served, stands = [], {}, {}
-    modes = [word == "yes" for word in os.environ.get("POISONING_TRUST", "yes").split(",")]
-    wanted = os.environ.get("POISONING_ATTACKS", ",".join(ATTACKS)).split(",")
-    for name in wanted:
-        attack = ATTACKS[name]
-        given = list(corrections(tasks, attack))
-        places, auc = standing(suspicion.judge([c.evidence for c in given]))
-        stands[name] = places
-        for trusting in modes:
-            folder = tmp_path / f"{name}-{trusting}"
-            sizes = freeze(folder / "data", given, trusting=trusting)
-            evaluation = fine_tune(folder / "data", base, folder / "out")
+    torch.set_num_threads(1)
+    work = Path(os.environ.get("POISONING_WORK") or tmp_path)
+    base, champion, photographs = crowd.worn_champion(work)
+    everybody = crowd.crowd(photographs, EACH, 0)
+    judge = Judge(photographs, {c.picture.name for c in everybody})
+    before = judge(base, work / f"{base.name}.json")
+    wanted = words("POISONING_ATTACKS", ",".join(["nobody", *crowd.SIX]))
+    modes = [word == "yes" for word in words("POISONING_TRUST", "yes,no")]
+    seeds = [int(word) for word in words("POISONING_SEEDS", "0")]
+
+    stands = {
+        name: crowd.standing(suspicion.judge([c.evidence for c in crowd.attacked(everybody, attack)]))
+        for name, attack in crowd.SIX.items()
+        if name in wanted
+    }
+    runs = [
+        scenario(work, base, everybody, name, trusting, seed) for name in wanted for trusting in modes for seed in seeds
+    ]
+
+    def learn(run: Run) -> tuple[dict[str, Any], Scores]:
+        return fine_tuned(run, base), judge(run.folder / "out" / "weights", run.folder / "scores.json")
+
+    def say(*lines: object) -> None:
+        with capsys.disabled():
+            print(*lines, flush=True)
+
+    say(f"champion: {', '.join(f'{name} {100 * np.mean(before[name]):.2f}' for name in SETS)}")
+    say(
+        "| attack | trust asked | seed | train, of the malicious | held out, of the malicious | honest left out | "
+        "places | AUC | held-out gain | gate | challenger − champion: ECSSD | pets |\n|" + " --- |" * 12
+    )
+    served: dict[tuple[str, bool, int], Scores] = {}
+    unique = {run.folder: run for run in runs}
+    with ThreadPoolExecutor(int(os.environ.get("POISONING_AT_ONCE", "2"))) as pool:
+        made = {folder: pool.submit(learn, run) for folder, run in unique.items()}
+        for run in runs:
+            evaluation, after = made[run.folder].result()
             verdict = gate.decide(evaluation, gate.Facts(deployed=champion.sha256), gate.Rules())
-            after = judge(folder / "out" / "weights")
-            serves = after if verdict.passed else before
-            if trusting:
-                served[name] = serves
-            lines.append(
-                f"| {name} | {'yes' if trusting else 'no'} | {sizes['samples']} | {sizes['of the malicious']} | "
-                f"{', '.join(map(str, places)) if attack else '–'} | {f'{auc:.3f}' if attack else '–'} | "
-                f"{after[0]:.4f} | {after[1]:.4f} | {'promoted' if verdict.passed else 'refused'} | {serves[0]:.4f} |"
+            served[run.attack, run.trusting, run.seed] = after if verdict.passed else before
+            places, auc = stands.get(run.attack, ([], np.nan))
+            size = run.sizes
+            gained = [f"{-cost(before[name], after[name])[0]:+.2f}" for name in SETS]
+            heldout = 100 * (evaluation["challenger"]["mean_iou"] - evaluation["champion"]["mean_iou"])
+            say(
+                f"| {run.attack} | {'yes' if run.trusting else 'no'} | {run.seed} | {size['train']}, "
+                f"{size['bad train']} | {size['holdout']}, {size['bad holdout']} | {size['honest out']} | "
+                f"{', '.join(map(str, places)) or '–'} | {auc:.3f} | {heldout:+.2f} | "
+                f"{'promoted' if verdict.passed else 'refused: ' + verdict.reason} | {' | '.join(gained)} |"
             )
-            with capsys.disabled():
-                print(lines[-1], verdict.reason if not verdict.passed else "", flush=True)
-    with capsys.disabled():
-        print(f"\nchampion: ECSSD {before[0]:.4f}, cats and dogs {before[1]:.4f}; {time.monotonic() - began:.0f} s\n")
-        print(
-            "| attack | trust asked | samples | of the malicious | places in the list | AUC | challenger, ECSSD | "
-            "challenger, cats and dogs | gate | served, ECSSD |\n|" + " --- |" * 10
-        )
-        print("\n".join(lines))
-        print("\nbar | measured | met / not met")
-        for name in [name for name in wanted if name in served]:
-            fall = before[0] - served[name][0]
-            print(f"{name}: served falls by ≤ 0.2 point | {100 * fall:+.2f} | {'met' if fall <= FALL else 'not met'}")
-            if name != "nobody":
-                told = max(stands[name]) <= PEOPLE // 10
-                print(f"{name}: both in the lowest tenth | {stands[name]} of {PEOPLE} | {'met' if told else 'not met'}")
-            if "nobody" in served and name != "nobody":
-                gap = served["nobody"][0] - served[name][0]
-                print(
-                    f"{name}: served without the attack − with it | {100 * gap:+.2f} | "
-                    f"{'met' if gap <= FALL else 'not met'}"
-                )
-    assert all(before[0] - figures[0] <= FALL for figures in served.values())
-    assert all(max(places) <= PEOPLE // 10 for name, places in stands.items() if name != "nobody")
+
+    say("\n| attack | trust asked | seed | set | served falls | served by the honest run − served (95 %) | ≤ 0.2 |")
+    say("|" + " --- |" * 7)
+    falls = {}
+    for (name, trusting, seed), scores in served.items():
+        for part in SETS:
+            fall = cost(before[part], scores[part])[0]
+            falls[name, trusting, seed, part] = fall
+            against = served.get(("nobody", True, seed))
+            lost, low, high = cost(against[part], scores[part]) if against else (np.nan,) * 3
+            met = f"{'met' if fall <= 100 * FALL else 'not met'}, {'met' if lost <= 100 * FALL else 'not met'}"
+            mode = "yes" if trusting else "no"
+            say(
+                f"| {name} | {mode} | {seed} | {part} | {fall:+.2f} | {lost:+.2f} ({low:+.2f} to {high:+.2f}) | {met} |"
+            )
+    say("\nbar | measured | met / not met")
+    for name, (places, auc) in stands.items():
+        told = "met" if max(places) <= crowd.PEOPLE // 10 else "not met"
+        say(f"{name}: both in the lowest tenth of the trust list | {places} of {crowd.PEOPLE}, AUC {auc:.3f} | {told}")
+    say(f"{time.monotonic() - began:.0f} s")
+    assert all(fall <= 100 * FALL for (_, trusting, _, _), fall in falls.items() if trusting)
+    assert all(max(places) <= crowd.PEOPLE // 10 for places, _ in stands.values())
