@@ -76,6 +76,28 @@ def test_haze_far_from_any_edge_is_settled() -> None:
     assert edge.refine(rgb, seen)[:20].max() == 0
 
 
+@pytest.mark.parametrize("scale", [1, 5])
+def test_crumbs_beside_a_subject_and_pinholes_in_it_go_and_nothing_else(scale: int) -> None:
+    truth = (blob(384, 512) * 255).astype(np.uint8)
+    truth[20:60, 20:60] = 200  # a small subject beside a large one
+    truth[180:200, 250:270] = 0  # a hole that is seen through
+    grainy = truth.copy()
+    grainy[100:106, 40:46] = 255
+    grainy[300:302, 60:63] = 90
+    grainy[150:154, 250:254] = 0
+    grainy[230:232, 260:262] = 120
+    large = grainy.repeat(scale, 0).repeat(scale, 1)
+    assert np.array_equal(edge.tidied(large), truth.repeat(scale, 0).repeat(scale, 1))
+    assert np.array_equal(large, grainy.repeat(scale, 0).repeat(scale, 1)), "what was given is not changed"
+
+
+def test_what_is_all_crumbs_keeps_its_largest() -> None:
+    specks = np.zeros((300, 300), np.uint8)
+    specks[::10, ::10] = 255
+    specks[150:153, 150:153] = 255
+    assert np.count_nonzero(edge.tidied(specks)) == 9
+
+
 @pytest.mark.parametrize("level", [0, 31, 60])
 def test_a_mask_that_shows_nothing_stays_empty(level: int) -> None:
     rgb, _ = scene()
