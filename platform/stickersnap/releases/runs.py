@@ -2,7 +2,6 @@
 
 import logging
 import os
-import shutil
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -240,8 +239,7 @@ def _inherit(run: TrainingRun, folder: Path) -> None:
         return
     checkpoint = services.run_folder(failed) / CHECKPOINT
     if checkpoint.exists():
-        shutil.copyfile(checkpoint, folder / f"{CHECKPOINT}.copy")
-        (folder / f"{CHECKPOINT}.copy").replace(folder / CHECKPOINT)
+        checkpoint.replace(folder / CHECKPOINT)
         leases.renew(run, metrics=failed.metrics)
 
 
@@ -324,6 +322,7 @@ def _decide(run: TrainingRun, report: Report) -> None:
             state, message = State.WAITING, f"{message}\nIt serves once an operator approves it."
         if not leases.end(run, state, message):
             raise RunLost
+    (services.run_folder(run) / CHECKPOINT).unlink(missing_ok=True)  # the largest file of a run; nobody goes on from it
 
 
 def runs_sweep() -> int:

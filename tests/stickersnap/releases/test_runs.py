@@ -106,6 +106,7 @@ def test_a_run_tells_its_curves_and_its_verdict(starter, frozen, trained, other_
     assert (run.mlflow_run_id, run.pid, run.champion_id) == ("m1", None, starter.weights_id)
     assert run.decision.challenger.run == run
     assert "Epoch 2 of 2: train loss 1.0000, val iou 0.7500" in lines
+    assert not (services.run_folder(run) / "checkpoint.pt").exists(), "the largest file goes once there is a verdict"
     assert run.finished_at >= run.started_at
 
 
@@ -181,6 +182,7 @@ def judged(champion, other_weights):
     def leave(folder):
         evaluation = {"champion": {"sha256": champion}, "challenger": {"sha256": "b" * 64}, "images": []}
         (folder / "evaluation.json").write_text(json.dumps(evaluation))
+        (folder / "checkpoint.pt").write_bytes(b"large")
         (folder / "weights").mkdir(exist_ok=True)
         for name in (sets.WEIGHTS, sets.CARD):
             (folder / "weights" / name).write_bytes((other_weights(1) / name).read_bytes())
