@@ -1,7 +1,8 @@
 import vue from "@vitejs/plugin-vue";
 import { defineConfig } from "vitest/config";
 
-const server = "http://127.0.0.1:8000";
+// Django compares the origin of a call that writes with its host: both stay as the browser sent them.
+const server = { target: "http://127.0.0.1:8000", changeOrigin: false };
 
 export default defineConfig(({ command }) => ({
   // Django serves dist/ below /static/; the development server serves the pages itself.
@@ -18,7 +19,7 @@ export default defineConfig(({ command }) => ({
       "/admin": server,
       "/static": server,
       // Only `POST /` is the service's; `GET /` is the page.
-      "^/$": { target: server, bypass: (request) => (request.method === "POST" ? undefined : request.url) },
+      "^/$": { ...server, bypass: (request) => (request.method === "POST" ? undefined : request.url) },
     },
   },
   test: {

@@ -8,6 +8,7 @@ import hashlib
 import shutil
 import sys
 import uuid
+from datetime import timedelta
 
 import django
 
@@ -83,7 +84,7 @@ def main() -> int:
         base=champion,
         dataset=dataset,
         token=next_token(),
-        lease_expires_at=now,
+        lease_expires_at=now + timedelta(hours=1),  # or the worker takes it up
         started_at=now,
         metrics=[{"epoch": epoch, "train_loss": 2 / epoch, "val_iou": 1 - 0.3 / epoch} for epoch in range(1, 7)],
     )

@@ -16,11 +16,6 @@ export function figure(value: number | string | null | undefined): string {
   return value == null ? "–" : String(value);
 }
 
-export function signed(value: number | null | undefined): string {
-  if (typeof value !== "number") return "–";
-  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(4)}`;
-}
-
 export function percent(share: number): string {
   return `${Math.round(share * 100)} %`;
 }
@@ -32,8 +27,14 @@ export function dateTime(iso: string | null): string {
 
 export function duration(seconds: number): string {
   if (seconds < 60) return `${Math.round(seconds)} s`;
-  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return pair(minutes, "min", Math.floor(seconds % 60), "s");
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? pair(hours, "h", minutes % 60, "min") : pair(Math.floor(hours / 24), "days", hours % 24, "h");
 }
+
+const pair = (large: number, unit: string, small: number, part: string) =>
+  `${large} ${unit}${small ? ` ${small} ${part}` : ""}`;
 
 const METRICS: Record<string, string> = {
   mean_iou: "Mean IoU",

@@ -43,7 +43,7 @@ export function sayNext({ overview, policy }: Pick<LoopState, "overview" | "poli
   if (!overview || !policy) return "";
   const { at, lacking, corrections } = overview.schedule;
   if (at === null) return `${count(corrections, "new correction")} since the last run. The schedule is off.`;
-  if (lacking) return `${count(lacking, "more correction")} until the next run, from ${dateTime(at)} on.`;
+  if (lacking) return `${count(lacking, "more correction")} until the next run, not before ${dateTime(at)}.`;
   if (overview.rollout) return "There are enough for the next run: it waits for the trial to end.";
   return `There are enough: the next run starts ${dateTime(at)}.`;
 }

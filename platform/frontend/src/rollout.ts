@@ -1,6 +1,6 @@
 /** How far a trial has got, in figures and words. */
 import type { Rollout } from "./api/types";
-import { percent } from "./format";
+import { duration, percent } from "./format";
 import { count } from "./words";
 
 const STAGES: Record<Rollout["stage"], string> = {
@@ -22,6 +22,14 @@ export function stagePart(rollout: Rollout, now = Date.now()): number | null {
   const hours = rollout.stage === "shadow" ? rollout.shadow_hours : rollout.canary_hours;
   if (!hours) return 1;
   return Math.min(1, Math.max(0, (now - Date.parse(rollout.stage_at)) / 3_600_000 / hours));
+}
+
+/** How long its stage still lasts; empty where it has no end, or is about to end. */
+export function sayLeft(rollout: Rollout, now = Date.now()): string {
+  const part = stagePart(rollout, now);
+  if (part === null || part === 1) return "";
+  const hours = rollout.stage === "shadow" ? rollout.shadow_hours : rollout.canary_hours;
+  return `${duration((1 - part) * hours * 3600)} left`;
 }
 
 /** What the shadow has seen so far. */

@@ -25,7 +25,7 @@ export const ACTIVE: RunState[] = ["queued", "freezing", "training", "deciding"]
 const STATES: Partial<Record<RunState, string>> = {
   queued: "Waits for the worker to take it up.",
   freezing: "Freezes the approved corrections into a dataset version.",
-  training: "Learns from them.",
+  training: "Learns from the corrections.",
   waiting: "Passed the gate, and waits for an operator's approval.",
   deciding: "Is compared with what serves, on photos neither of them learned from.",
 };

@@ -52,13 +52,16 @@ def best_before() -> dict[str, float]:
 
 
 def runs() -> QuerySet[TrainingRun]:
-    """Newest first, each with decision and weights, and how many `samples` its dataset has, `heldout` among them."""
+    """Newest first, each with decision and weights, and how many `samples` its dataset has, `heldout` and `unlabelled`
+    among them."""
     items = DatasetItem.objects.filter(dataset=OuterRef("dataset")).order_by().values("dataset")
     counted = items.annotate(count=Count("*")).values("count")
     return (
         TrainingRun.objects.select_related("decision")
         .prefetch_related("weights")
-        .annotate(samples=Subquery(counted), heldout=Subquery(counted.filter(split=DatasetItem.Split.HOLDOUT)))
+        .annotate(samples=Subquery(counted))
+        .annotate(heldout=Subquery(counted.filter(split=DatasetItem.Split.HOLDOUT)))
+        .annotate(unlabelled=Subquery(counted.filter(split=DatasetItem.Split.UNLABELLED)))
     )
 
 

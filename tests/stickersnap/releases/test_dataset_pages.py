@@ -31,7 +31,8 @@ def test_a_version_says_what_changed_since_the_one_before(operator):
     assert [line["image_url"] for line in answer["changes"] if line["what"] == "removed"] == [None]
     assert len(answer["runs"]) == 1
     first = operator.get("/api/v1/releases/datasets/1/").json()
-    assert (first["former"], first["changes"]) == (None, [])
+    assert (first["former"], first["counted"]) == (None, {"added": 4, "added: holdout": 4})
+    assert [line["what"] for line in first["changes"]] == ["added"] * 4
 
 
 def test_a_version_that_is_not_there_answers_404(operator):

@@ -1467,6 +1467,8 @@ export interface components {
             /** @description Of the dataset version. */
             samples: number | null;
             readonly heldout: number | null;
+            /** @description Photos without a correction, among its samples. */
+            readonly unlabelled: number | null;
             /** Format: date-time */
             readonly created_at: string;
             /** Format: date-time */
@@ -1510,6 +1512,8 @@ export interface components {
             /** @description Of the dataset version. */
             samples: number | null;
             readonly heldout: number | null;
+            /** @description Photos without a correction, among its samples. */
+            readonly unlabelled: number | null;
             /** Format: date-time */
             readonly created_at: string;
             /** Format: date-time */
@@ -1777,7 +1781,7 @@ export interface components {
             /** @description Samples whose bytes were removed for good. */
             purged: number;
         };
-        /** @description A version and how it came to be. */
+        /** @description A version and how it came to be; all of the first one came. */
         VersionDetail: {
             version: components["schemas"]["Version"];
             former: number | null;

@@ -18,6 +18,7 @@ export function useReleases(often = 3000, seldom = 20_000) {
   const waiting = computed(() => runs.value.filter(({ state, decision }) => state === "waiting" && decision));
 
   async function load(): Promise<void> {
+    const was = active.value;
     try {
       const [weights, runPage, deploymentPage, when, next] = await Promise.all([
         api.readCurrentWeights(),
@@ -31,6 +32,10 @@ export function useReleases(often = 3000, seldom = 20_000) {
       deployments.value = deploymentPage.results;
       policy.value = when;
       overview.value = next;
+      if (was && !active.value) {
+        counted = -Infinity; // what it made may be on trial by now
+        overview.value = await readNext();
+      }
       error.value = "";
     } catch (caught) {
       error.value = sayError(caught);

@@ -9,6 +9,7 @@ export function useRollback(then: () => Promise<void>) {
   const rollingBack = ref(false);
 
   async function rollBack(): Promise<void> {
+    if (rollingBack.value) return;
     const sure = await confirm({
       title: "Roll back?",
       text: "The deployment before this one becomes current again, and every server swaps to its weights within seconds.",

@@ -1,9 +1,11 @@
 import { flushPromises, mount } from "@vue/test-utils";
 import { describe, expect, it, vi } from "vitest";
+import { createMemoryHistory } from "vue-router";
 import { ApiError } from "../../src/api/client";
 import type { Deployment, Policy } from "../../src/api/types";
 import PolicyForm from "../../src/components/releases/PolicyForm.vue";
 import ReleasesPage from "../../src/pages/ReleasesPage.vue";
+import { makeRouter } from "../../src/router";
 
 const api = vi.hoisted(() => ({
   readCurrentWeights: vi.fn().mockResolvedValue(null),
@@ -32,7 +34,7 @@ describe("releases", () => {
   it("says by whom each deployment was decided", async () => {
     const all = [deployment(3, "operator", "olga"), deployment(2, "gate", "schedule"), deployment(1, "starter", "")];
     api.listDeployments.mockResolvedValue({ results: all });
-    const wrapper = mount(ReleasesPage, { global: { stubs: { RouterLink: { template: "<a><slot /></a>" } } } });
+    const wrapper = mount(ReleasesPage, { global: { plugins: [makeRouter(createMemoryHistory())] } });
     await flushPromises();
     const lines = wrapper.findAll(".deployments li").map((line) => line.text());
     expect(lines[0]).toContain("operator's choice");

@@ -122,7 +122,7 @@ describe("evidence", () => {
     const wrapper = mount(DecisionEvidence, { props: { decision } });
     expect(wrapper.findAll(".better").map((cell) => cell.text())).toEqual(["0.900"]);
     expect(wrapper.text()).toContain("12 held-out photos");
-    expect(wrapper.text()).toContain("gain +0.1000, at least −0.0100");
+    expect(wrapper.text()).toContain("gain +10.00 points, at least −1.00");
   });
 
   it("plots are described in words", () => {

@@ -11,6 +11,7 @@ const api = vi.hoisted(() => ({
   listRuns: vi.fn(),
   listDeployments: vi.fn(),
   readPolicy: vi.fn(),
+  readOverview: vi.fn(),
   listPhotos: vi.fn(),
   deletePhoto: vi.fn(),
   sendPhoto: vi.fn(),
@@ -69,14 +70,20 @@ describe("service status", () => {
 it("releases are read again often while a run is active, and seldom after it", async () => {
   api.listDeployments.mockResolvedValue({ results: [] });
   api.listRuns.mockResolvedValueOnce({ results: [{ state: "training" }] });
+  api.listRuns.mockResolvedValueOnce({ results: [{ state: "deciding" }] });
   api.listRuns.mockResolvedValue({ results: [{ state: "promoted" }] });
+  api.readOverview.mockResolvedValue({ schedule: {}, rollout: null });
   const { active } = scope.run(() => useReleases(3000, 20_000))!;
   await vi.advanceTimersByTimeAsync(0);
   expect(active.value).toBe(true);
   await vi.advanceTimersByTimeAsync(3000);
+  expect(active.value).toBe(true);
+  expect(api.readOverview).toHaveBeenCalledTimes(1); // it counts all corrections: seldom
+  await vi.advanceTimersByTimeAsync(3000);
   expect(active.value).toBe(false);
+  expect(api.readOverview).toHaveBeenCalledTimes(2); // something may be on trial now
   await vi.advanceTimersByTimeAsync(19_000);
-  expect(api.listRuns).toHaveBeenCalledTimes(2);
+  expect(api.listRuns).toHaveBeenCalledTimes(3);
 });
 
 it("nothing is asked or sent before the session has begun: it would begin another one", async () => {

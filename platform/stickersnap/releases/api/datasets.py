@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from annotations import history
 from annotations.datasets import version_get
-from annotations.models import DatasetVersion, Photo
+from annotations.models import DatasetItem, DatasetVersion, Photo
 from stickersnap.accounts.permissions import IsOperator
 from stickersnap.releases.models import TrainingRun
 
@@ -43,7 +43,7 @@ class SampleSerializer(serializers.Serializer):
 
 
 class VersionDetailSerializer(serializers.Serializer):
-    """A version and how it came to be."""
+    """A version and how it came to be; all of the first one came."""
 
     version = VersionSerializer()
     former = serializers.IntegerField(allow_null=True)
@@ -79,7 +79,7 @@ class DatasetView(APIView):
         version_get(number)
         told = history.summary(number)
         former = DatasetVersion.objects.filter(number__lt=number).order_by("-number").first()
-        changes = list(history.diff(former.number, number)) if former else []
+        changes = list(history.diff(former.number, number)) if former else _all_of(number)
         answer = {
             "version": history.versions().get(number=number),
             "former": former.number if former else None,
@@ -93,6 +93,12 @@ class DatasetView(APIView):
             "runs": list(TrainingRun.objects.filter(dataset=number).values_list("id", flat=True)),
         }
         return Response(VersionDetailSerializer(answer).data)
+
+
+def _all_of(number: int) -> list[history.Change]:
+    """The first version: everything in it came."""
+    items = DatasetItem.objects.filter(dataset=number).order_by("photo", "id").values("photo", "correction", "split")
+    return [history.Change(item["photo"], None, item) for item in items]
 
 
 def _samples(changes: list[history.Change]) -> list[dict[str, Any]]:

@@ -34,6 +34,7 @@ class RunSerializer(serializers.ModelSerializer):
     dataset_version = serializers.IntegerField(source="dataset_id", allow_null=True)
     samples = serializers.IntegerField(allow_null=True, help_text="Of the dataset version.")
     heldout = serializers.SerializerMethodField()
+    unlabelled = serializers.SerializerMethodField(help_text="Photos without a correction, among its samples.")
     curves = serializers.SerializerMethodField()
     decision = serializers.SerializerMethodField()
     weights = serializers.SerializerMethodField()
@@ -52,6 +53,7 @@ class RunSerializer(serializers.ModelSerializer):
             "dataset_version",
             "samples",
             "heldout",
+            "unlabelled",
             "created_at",
             "started_at",
             "finished_at",
@@ -64,6 +66,9 @@ class RunSerializer(serializers.ModelSerializer):
 
     def get_heldout(self, run: Any) -> int | None:
         return None if run.samples is None else run.heldout or 0
+
+    def get_unlabelled(self, run: Any) -> int | None:
+        return None if run.samples is None else run.unlabelled or 0
 
     def get_curves(self, run: TrainingRun) -> dict[str, list[list[float]]]:
         return {
