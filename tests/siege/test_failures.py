@@ -1,50 +1,15 @@
 """A full disk and a database that is away, under the whole service: said plainly, nothing lost, nothing doubled."""
 
-import contextlib
 import json
-import os
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 import requests
 
 SHAPE = {"code", "detail"}
-
-
-@contextmanager
-def no_room(state: Path) -> Iterator[None]:
-    """The disk that holds `state` is full meanwhile."""
-    ballast = state / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        for size in (1 << 20, 1 << 12):
-            with contextlib.suppress(OSError):
-                while file.write(bytes(size)) == size:
-                    pass
-    assert os.statvfs(state).f_bavail == 0
-    try:
-        yield
-    finally:
-        ballast.unlink()
-
-
-@contextmanager
-def database_away(installation: Any) -> Iterator[None]:
-    """PostgreSQL is killed, and who would start it again looks away meanwhile."""
-    supervisor = psutil.Process(installation.process.pid)
-    supervisor.suspend()
-    try:
-        postmaster = installation.processes("database")[0]
-        postmaster.kill()
-        psutil.wait_procs([postmaster], timeout=10)
-        yield
-    finally:
-        supervisor.resume()
 
 
 def put(person: Any, photo: dict[str, Any], correction: uuid.UUID, mask: bytes) -> requests.Response:
@@ -83,7 +48,7 @@ def noise() -> Callable[[], bytes]:
 def test_while_the_database_is_away_a_fix_is_refused_plainly_and_arrives_once(besieged, mask_of):
     person = besieged.person()
     photo, correction, mask = person.upload(900_001, uuid.uuid4()), uuid.uuid4(), mask_of(900_001)
-    with database_away(besieged):
+    with besieged.database_away():
         assert refusal(put(person, photo, correction, mask)) == (503, "database_away")
         assert put(person, photo, correction, mask).status_code == 503
     person.correct(photo, correction, mask)
@@ -97,7 +62,7 @@ def test_a_full_disk_refuses_plainly_and_goes_on_once_there_is_room(besieged, no
     person = besieged.person()
     photo = person.upload(900_002, uuid.uuid4())
     acknowledged, refused = {}, {}
-    with no_room(besieged.state):
+    with besieged.no_room():
         for _ in range(3000):  # what PostgreSQL has set aside for its write-ahead log has to be used up first
             correction, mask = uuid.uuid4(), noise()
             try:
