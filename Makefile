@@ -56,7 +56,7 @@ bench: .venv/installed-dev rembg $(FRONTEND)/dist/index.html ## Measure speed on
 
 bars: .venv/installed-dev ## Measure what retraining is held to: the gate, attacks, kills (tens of minutes; ARGS=… for pytest)
 	@$(BIN)/python scripts/machine.py
-	@$(BIN)/pytest tests -m bars --capture=no --timeout=3600 $(ARGS)
+	@$(BIN)/pytest -m bars --capture=no --timeout=3600 $(ARGS)
 
 # A baseline of the benchmarks, in an environment of its own. Where it can't be had they go without it, and say so.
 rembg: tests/benchmarks/rembg.txt | .venv/bin/python
