@@ -42,7 +42,8 @@ def add_and_push(base: str | None) -> str:
     with Repo() as repo, repo.lock:
         cache, remote = repo.cache.local, repo.cloud.get_remote_odb()
         known = held(cache, remote, base)
-        tree, size, new = Tree(), 0, {}
+        tree, size = Tree(), 0
+        new: dict[str, str] = {}
         for key, path in files(DATA):
             size += path.stat().st_size
             oid = known.get(key)
