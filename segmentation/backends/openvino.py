@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentation.backends import DeviceError, WeightsSet, check_batch
+from segmentation.backends import DeviceError, OutOfMemory, WeightsSet, check_batch
 from segmentation.backends.onnxruntime import FORM, MAPS, absent_form, cores
 
 if TYPE_CHECKING:
@@ -51,7 +51,12 @@ class OpenVino:
         check_batch(self, batch)
         maps = np.empty((len(batch), 2, self.size, self.size), np.float32)
         for place, picture in enumerate(batch):
-            answers = self.request.infer({"image": picture[None]})
+            try:
+                answers = self.request.infer({"image": picture[None]})
+            except (MemoryError, RuntimeError) as error:
+                if isinstance(error, MemoryError) or "alloc" in str(error).lower():
+                    raise OutOfMemory(f"There is no memory for a picture: {error}") from error
+                raise
             for channel, name in enumerate(MAPS):
                 maps[place, channel] = answers[name][0]
         return maps

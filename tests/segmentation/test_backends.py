@@ -255,6 +255,40 @@ def test_errors_of_cuda_are_told_apart(text, kind):
     assert type(torch_cuda.meaning(RuntimeError(text), 8)) is kind
 
 
+class Failing:
+    """What a backend hands its pictures to, out of order."""
+
+    def __init__(self, error: Exception):
+        self.error = error
+
+    def __call__(self, *_, **__):
+        raise self.error
+
+    run = infer = __call__
+
+
+def shortage(name: str) -> Exception:
+    """How each of them says that there is no memory."""
+    if name == "onnxruntime":
+        from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
+
+        return RuntimeException("Failed to allocate memory for requested buffer")
+    return MemoryError("std::bad_alloc") if name == "openvino" else RuntimeError("not enough memory: you tried")
+
+
+@pytest.mark.parametrize(
+    ("name", "part"), [("torch-cpu", "network"), ("onnxruntime", "session"), ("openvino", "request")]
+)
+def test_a_processor_without_memory_is_told_from_one_that_fails(opened, monkeypatch, name, part):
+    backend, picture = opened(name), np.zeros((1, 256, 256, 3), np.uint8)
+    monkeypatch.setattr(backend, part, Failing(shortage(name)))
+    with pytest.raises(backends.OutOfMemory, match="no memory"):
+        backend.run(picture)
+    monkeypatch.setattr(backend, part, Failing(RuntimeError("no such instruction")))
+    with pytest.raises(RuntimeError, match="no such instruction"):
+        backend.run(picture)
+
+
 def test_cpu_serving_through_onnxruntime_never_imports_torch(tmp_path: Path):
     code = """
 import json, sys
