@@ -97,8 +97,9 @@ class DatasetView(APIView):
 
 def _all_of(number: int) -> list[history.Change]:
     """The first version: everything in it came."""
-    items = DatasetItem.objects.filter(dataset=number).order_by("photo", "id").values("photo", "correction", "split")
-    return [history.Change(item["photo"], None, item) for item in items]
+    items: Any = DatasetItem.objects.filter(dataset=number).order_by("photo", "id")
+    held = items.values("photo", "correction", "split")
+    return [history.Change(item["photo"], None, item) for item in held]
 
 
 def _samples(changes: list[history.Change]) -> list[dict[str, Any]]:
