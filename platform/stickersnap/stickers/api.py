@@ -109,7 +109,7 @@ class StickerListView(APIView):
         owner, timing = owner_of(request), Timing()
         wish = given.validated_data
         photo = labels.photo_get(wish.pop("photo"), owner, request.user)
-        with admission.stickers.place(PATIENCE), timing.stage("render"):
+        with admission.stickers.place(PATIENCE), timing.stage("store"):
             sticker = services.sticker_render(photo=photo, author=owner, wish=wish, stage=timing.stage)
         response = Response(StickerSerializer(sticker).data, status=201)
         response["X-Weights"], response["X-Device"] = sticker.prediction.weights, sticker.prediction.device

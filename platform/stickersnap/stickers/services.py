@@ -60,10 +60,13 @@ def sticker_render(*, photo: Photo, author: uuid.UUID, wish: Wish, stage: Stage 
     size, side = (photo.width, photo.height), SIDES[wish["target"]]
     if found is None:
         assert correction is not None
-        rgb, alpha = scaled(bytes(photo.image), size, masks.decode_png(bytes(correction.mask)), side)
+        drawn, data = masks.decode_png(bytes(correction.mask)), bytes(photo.image)
+        with stage("decode"):
+            rgb, alpha = scaled(data, size, drawn, side)
     else:
-        kept = subjects.chosen(found, which)
-        rgb, _ = scaled(bytes(photo.image), size, masks.settle(kept), side)
+        kept, data = subjects.chosen(found, which), bytes(photo.image)
+        with stage("decode"):
+            rgb, _ = scaled(data, size, masks.settle(kept), side)
         with stage("edge"):
             alpha = edge.refine(rgb, kept)
     made = _made(rgb, alpha, wish, stage)
@@ -90,7 +93,8 @@ def sticker_made(
     """
     with stage("edge"):
         kept = subjects.choose(alpha, subjects.parse(wish["subject"]))
-    rgb, _ = enough(upload, picture, masks.settle(kept), SIDES[wish["target"]])
+    with stage("decode"):
+        rgb, _ = enough(upload, picture, masks.settle(kept), SIDES[wish["target"]])
     with stage("edge"):
         refined = edge.refine(rgb, kept)
     return _made(rgb, refined, wish, stage)
@@ -115,6 +119,7 @@ def _made(rgb: np.ndarray, alpha: np.ndarray, wish: Wish, stage: Stage) -> Stick
     with stage("edge"):
         colours = foreground.estimate(rgb, alpha)
     try:
-        return sticker_file(colours, alpha, wish["target"], wish["outline"])
+        with stage("encode"):
+            return sticker_file(colours, alpha, wish["target"], wish["outline"])
     except NothingToCut:
         raise NoSubjectFound from None

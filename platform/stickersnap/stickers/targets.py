@@ -22,6 +22,7 @@ PNG_SIDE = 2048
 SIDES = {"png": PNG_SIDE, "whatsapp": SIDE, "telegram": SIDE}
 """Pixels on the longer side of each target's sticker."""
 THOROUGH_SAVES = 1.6  # a hasty lossless file over this many times the limit would not fit if made thoroughly
+HASTY = 0  # WebP's quickest method: a tenth of the time, files a fifth larger
 QUALITIES = (95, 90, 85, 80, 70, 60, 50, 40, 30, 20, 10)
 
 
@@ -66,8 +67,8 @@ def _telegram(cut: Image.Image, outline: bool) -> StickerFile:
 
 def _webp(picture: Image.Image, limit: int) -> StickerFile:
     """Lossless if that fits into `limit` bytes, else the best quality that does, and a note that says so."""
-    data = _encode(picture, lossless=True, method=0)  # ten times as quick as the thorough way, and little larger
-    if len(data) <= limit * THOROUGH_SAVES:
+    data = _encode(picture, lossless=True, method=HASTY)
+    if limit < len(data) <= limit * THOROUGH_SAVES:
         data = _encode(picture, lossless=True)
     notes = []
     if len(data) > limit:

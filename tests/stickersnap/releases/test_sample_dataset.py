@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 
+from annotations.models import DatasetVersion
 from segmentation import manifest, weights
 
 ROOT = Path(__file__).parents[3]
@@ -38,7 +40,7 @@ def test_dvc_pull_in_a_fresh_clone_brings_it(clone):
 
 
 def test_dvc_repro_in_a_fresh_clone_runs_the_stages_and_then_has_nothing_to_do(clone):
-    """As the README has it, but for one epoch only. Nothing that git keeps is changed by it."""
+    """As the README has it, but for one epoch of small pictures. Nothing that git keeps is changed by it."""
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
     def dvc(*arguments):
@@ -47,8 +49,11 @@ def test_dvc_repro_in_a_fresh_clone_runs_the_stages_and_then_has_nothing_to_do(c
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    settings = clone / "params.yaml"
-    settings.write_text(settings.read_text().replace("epochs: 6", "epochs: 1"))
+    for name, slow, quick in (
+        ("params.yaml", "epochs: 6", "epochs: 1"),
+        ("dvc.yaml", "--deterministic", "--deterministic --size 64 --no-forms"),
+    ):
+        (clone / name).write_text((clone / name).read_text().replace(slow, quick))
     dvc("repro")
     evaluation = json.loads((clone / "runs/sample/evaluation.json").read_text())
     base = json.loads((clone / "runs/sample/base.json").read_text())
@@ -56,7 +61,23 @@ def test_dvc_repro_in_a_fresh_clone_runs_the_stages_and_then_has_nothing_to_do(c
     assert evaluation["challenger"]["sha256"] == weights.inspect(clone / "runs/sample/weights").sha256
     assert len(evaluation["images"]) == base["images"] > 0
     assert "up to date" in dvc("repro")
-    assert changed(clone) == ["M", "params.yaml", "??", "dvc.lock"]
+    assert changed(clone) == ["M", "dvc.yaml", "M", "params.yaml", "??", "dvc.lock"]
+
+
+@pytest.mark.django_db
+def test_a_pinned_version_of_the_service_comes_to_the_clone_by_the_commands_it_is_told(
+    clone, workspace, approve, settings, capsys
+):
+    approve(10)
+    settings.BASE_DIR = clone
+    call_command("dataset", "freeze")
+    capsys.readouterr()
+    call_command("dataset", "pin", "1")
+    commands = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("  dvc ")]
+    assert [command[1] for command in commands] == ["remote", "pull"]
+    for _, *arguments in commands:
+        subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=clone, check=True, capture_output=True)
+    assert manifest.digest(clone / "data") == DatasetVersion.objects.get().digest
 
 
 def test_it_is_small():

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import numpy as np
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 
 from annotations.exceptions import Busy
@@ -225,7 +226,7 @@ def test_a_device_lost_without_another_is_not_ready(weights_deployed, client):
     assert "fell off the bus" in answer.json()["detail"]
 
 
-def test_a_lost_gpu_is_replaced_by_the_cpu_for_all_to_see(weights_deployed, client):
+def test_a_lost_gpu_is_replaced_by_the_cpu_for_all_to_see(weights_deployed, client, as_png, cat):
     predictor = serving.predictor_current()
     cpu, before = predictor.engine.backend, lost_so_far()
 
@@ -237,7 +238,8 @@ def test_a_lost_gpu_is_replaced_by_the_cpu_for_all_to_see(weights_deployed, clie
 
     predictor.engine.backend, predictor.engine._fallback = Lost(), lambda: cpu
     assert client.get("/readyz").json()["device"] == "cuda"
-    assert predictor.predict(PHOTO).alpha.shape == (40, 60)
+    answer = client.post("/", {"data": SimpleUploadedFile("cat.png", as_png(cat))})
+    assert (answer.status_code, answer["X-Device"]) == (200, "cpu"), "the photo that met the loss is cut all the same"
     ready = client.get("/readyz").json()
     assert (ready["device"], ready["backend"]) == ("cpu", cpu.name)
     assert "fell off the bus" in ready["lost"]

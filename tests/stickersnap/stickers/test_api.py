@@ -118,12 +118,16 @@ def test_a_correction_is_taken_as_it_was_drawn_and_only_colours_are_estimated(cl
     assert np.array_equal(rgba[sure, :3], cat[sure])
 
 
-def test_the_edge_is_timed(client, as_png, cat):
+def test_every_stage_is_timed_on_every_road(client, as_png, cat):
     answer = make(client, upload(client, as_png(cat)), target="whatsapp")
-    assert "edge;dur=" in answer["Server-Timing"]
+    assert stages(answer) == {"decode", "edge", "encode", "store"}
     for address in ("/", "/?target=telegram"):
         answer = client.post(address, {"data": SimpleUploadedFile("cat.png", as_png(cat))})
-        assert "edge;dur=" in answer["Server-Timing"]
+        assert stages(answer) == {"decode", "queue", "network", "edge", "encode"}
+
+
+def stages(answer):
+    return {part.split(";dur=")[0] for part in answer["Server-Timing"].split(", ")}
 
 
 def test_post_to_the_root_takes_a_subject_too(client, as_png, cat):

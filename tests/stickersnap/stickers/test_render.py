@@ -53,6 +53,15 @@ def test_a_sticker_too_rich_for_whatsapp_is_compressed_and_says_so():
     assert "quality" in made.notes[0]
 
 
+def test_a_sticker_that_fits_loses_nothing(cat, disc):
+    alpha = disc(*cat.shape[:2], share=0.4)
+    made = sticker_file(cat, alpha, "telegram", outline=False)
+    wanted, given = (np.asarray(image) for image in (render.fit(render.crop(cat, alpha), 512), opened(made.data)))
+    assert made.notes == []
+    assert np.array_equal(given[..., 3], wanted[..., 3])
+    assert np.array_equal(given[wanted[..., 3] > 0], wanted[wanted[..., 3] > 0])
+
+
 @pytest.mark.parametrize("outline", [True, False])
 @pytest.mark.parametrize("box", [(slice(10, 290), slice(150, 250)), (slice(100, 200), slice(5, 445))])
 def test_telegram_takes_one_side_of_512(cat, outline, box):
