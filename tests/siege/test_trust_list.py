@@ -76,7 +76,7 @@ def test_malicious_people_stand_out_and_nobody_else_does(tmp_path, capsys):
 def report(found: dict[str, list[dict]]) -> None:
     tenth = crowd.PEOPLE // 10
     print(
-        f"\n| attack | tuned on | AUC, mean | least | both in the lowest tenth, of {len(SEEDS)} | spoilt masks "
+        f"\n| attack | one of the six | AUC, mean | least | both in the lowest tenth, of {len(SEEDS)} | spoilt masks "
         "approved | learned from | weight | honest masks lost | honest shut out |\n|" + " --- |" * 10
     )
     for name, rows in found.items():
