@@ -164,21 +164,3 @@ def test_a_database_that_is_away_in_the_middle_of_a_training(besieged, mask_of, 
     run = ended(besieged)
     assert run["state"] in JUDGED, run["message"]
     assert serving(besieged) == champion
-
-
-def test_a_disk_that_fills_in_the_middle_of_a_training(besieged, mask_of):
-    if not besieged.small:
-        pytest.skip("A disk of a few hundred megabytes can only be mounted by root.")
-    champion = serving(besieged)
-    approved(besieged, range(7000, 7012), mask_of)
-    asked(besieged, epochs=10_000, minutes=0.5)
-    training(besieged)
-    with besieged.no_room():
-        time.sleep(60)
-        assert besieged.process.poll() is None
-    run = ended(besieged)
-    assert run["state"] in JUDGED or "space" in run["message"], run["message"]
-    besieged.wait_for(besieged.ready, "ready again by itself")
-    run = retrained(besieged)
-    assert run["state"] in JUDGED, run["message"]
-    assert serving(besieged) == champion
