@@ -82,7 +82,7 @@ class Page:
         if reply.status != 201:
             return reply.status, False, timing
         Page.cookie = reply.header("set-cookie").partition(";")[0] or Page.cookie
-        wish = json.dumps({"photo": json.loads(reply.body)["id"], "target": "telegram"}).encode()
+        wish = json.dumps({"photo": json.loads(reply.body)["id"], "target": "whatsapp"}).encode()
         reply = yield self._request("POST", STICKERS, wish, "application/json")
         timing = ", ".join(part for part in (timing, reply.header("server-timing")) if part)
         if reply.status != 201:
