@@ -16,7 +16,7 @@ from segmentation import manifest, weights
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def clone(tmp_path_factory):
     """A fresh clone after `dvc pull`."""
     if not (ROOT / ".git").exists() or shutil.which("git") is None:
