@@ -272,20 +272,23 @@ def weigh_others(people: Mapping[uuid.UUID, Trust], evidence: Sequence[Evidence]
         groups[entry.group].append(i)
     standing = {author: person.score for author, person in people.items()}
     agreed: dict[uuid.UUID, list[tuple[float, float]]] = defaultdict(list)
-    for places in groups.values():
-        for i, j in itertools.combinations(places[-20:], 2):
-            one, other = evidence[i].author, evidence[j].author
-            if one == other:
-                continue
-            alike = max(soft(masks[i], masks[j]), soft(masks[i], masks[j][:, ::-1]))
-            agreed[one].append((alike, standing[other]))
-            agreed[other].append((alike, standing[one]))
-    for author, pairs in agreed.items():
-        weights = np.array([weight for _, weight in pairs])
-        mean = (float(np.dot([a for a, _ in pairs], weights)) + 2 * ALIKE) / (float(weights.sum()) + 2)
+    together = itertools.chain.from_iterable(itertools.combinations(places[-20:], 2) for places in groups.values())
+    pairs = [(i, j) for i, j in together if evidence[i].author != evidence[j].author]
+    for (i, j), fit in zip(pairs, alike(masks, pairs), strict=True):
+        one, other = evidence[i].author, evidence[j].author
+        agreed[one].append((fit, standing[other]))
+        agreed[other].append((fit, standing[one]))
+    for author, fits in agreed.items():
+        weights = np.array([weight for _, weight in fits])
+        mean = (float(np.dot([fit for fit, _ in fits], weights)) + 2 * ALIKE) / (float(weights.sum()) + 2)
         reason = f"Other people's masks of the same pictures differ (mean overlap {mean:.0%})."
         people[author].doubt("others", min(0.8, (0.65 - mean) / 0.4), reason)
 
 
-def soft(a: sketch.Sketches, b: sketch.Sketches) -> float:
-    return float(sketch.soft_iou(a[None], b[None])[0])
+def alike(masks: sketch.Sketches, pairs: Sequence[tuple[int, int]]) -> list[float]:
+    """The soft IoU of two masks each, or of one and the other's mirror image where that is more."""
+    found: list[float] = []
+    for start in range(0, len(pairs), sketch.PART):
+        one, other = (masks[list(places)] for places in zip(*pairs[start : start + sketch.PART], strict=True))
+        found += np.maximum(sketch.soft_iou(one, other), sketch.soft_iou(one, other[..., ::-1])).tolist()
+    return found
