@@ -122,6 +122,9 @@ class Correction(models.Model):
     mask_sha256 = models.CharField(max_length=64)
     sketch = models.BinaryField(null=True, help_text="Mask and prediction at 32×32 each, to judge trust by.")
     iou = models.FloatField(help_text="With the prediction it started from, 0 to 1.")
+    shown_iou = models.FloatField(
+        null=True, help_text="With the mask that was handed out to be corrected, 0 to 1; empty: older than this column."
+    )
     strokes = models.JSONField(default=list, blank=True)
     seconds = models.FloatField(default=0, help_text="Time the person spent in the editor.")
     version = models.PositiveIntegerField(default=1)
@@ -136,6 +139,7 @@ class Correction(models.Model):
             models.CheckConstraint(condition=Q(version__gte=1), name="correction_version_from_1"),
             models.CheckConstraint(condition=Q(seconds__gte=0), name="correction_seconds_not_negative"),
             models.CheckConstraint(condition=Q(iou__gte=0, iou__lte=1), name="correction_iou_0_1"),
+            models.CheckConstraint(condition=Q(shown_iou__gte=0, shown_iou__lte=1), name="correction_shown_iou_0_1"),
         ]
 
     def __str__(self) -> str:

@@ -182,13 +182,16 @@ def correction_submit(
     NotFound (someone else's id).
     """
     alpha = mask_submitted(photo, prediction, author, submission)
-    with ThreadPoolExecutor(1) as beside:  # packing is as long as all the rest, and leaves Python's lock alone
+    kept = RefinedMask.objects.filter(prediction=prediction).first()
+    with ThreadPoolExecutor(2) as beside:  # packing is as long as all the rest, and leaves Python's lock alone
         packing = beside.submit(masks.encode_png, alpha)
+        shown = beside.submit(masks.decode_png, bytes(kept.mask), empty=True) if kept else None
         predicted = selectors.mask_predicted(prediction)
         fields = {
             "prediction": prediction,
             "sketch": sketch.draw(alpha, predicted),
             "iou": masks.iou(alpha, predicted),
+            "shown_iou": masks.iou(alpha, shown.result() if shown else predicted),
             "strokes": submission.strokes,
             "seconds": submission.seconds,
         }

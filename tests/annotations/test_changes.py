@@ -94,6 +94,16 @@ def test_the_same_changes_sent_twice_are_one_fix(client, photo, base):
     assert np.array_equal(kept(), second)
 
 
+def test_a_mask_that_is_sent_as_it_was_handed_out_says_so(client, photo, base):
+    id_, changed = uuid.uuid4(), painted(base, 1)
+    put(client, photo, changes_of(base, base), id_, **{"If-None-Match": "*"})
+    assert Correction.objects.get().shown_iou == 1
+    put(client, photo, changes_of(base, changed), id_, **{"If-Match": '"1"'})
+    assert Correction.objects.get().shown_iou == pytest.approx(masks.iou(changed, base))
+    put(client, photo, changes_of(changed, base), id_, **{"If-Match": '"2"'})
+    assert Correction.objects.get().shown_iou == 1, "against what was handed out, not against the version before"
+
+
 def test_without_the_mask_that_was_handed_out_it_is_made_again(client, photo, base):
     RefinedMask.objects.all().delete()
     changed = painted(base, 3)

@@ -14,7 +14,7 @@ from stickersnap.releases import gate, leases, rollouts, selectors, signing
 from stickersnap.releases.benchmarks import benchmarks
 from stickersnap.releases.deployments import deploy, deployments_locked, self_test
 from stickersnap.releases.exceptions import AlreadyServing, TrainingFailed
-from stickersnap.releases.holdout import looks, looks_record
+from stickersnap.releases.holdout import accepted, looks, looks_record
 from stickersnap.releases.models import Deployment, PromotionDecision, TrainingRun, Weights
 from stickersnap.releases.store import run_folder, weights_folder, weights_register
 from stickersnap.releases.students import present, student_deploy
@@ -127,6 +127,7 @@ def _verdict(run: TrainingRun, challenger: Weights, evaluation: dict[str, Any]) 
         deployed=serves,
         best_before={} if student else selectors.best_before(),
         looks=looks(),
+        accepted=accepted(run.dataset) if run.dataset else frozenset(),
         benchmarks={benchmark.name: benchmark.digest for benchmark in benchmarks()},
         sizes=(_bytes(run.champion), _bytes(challenger)),
         other_network=run.network != run.champion.network,

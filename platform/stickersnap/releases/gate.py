@@ -5,7 +5,8 @@ lower end of a one-sided bootstrap-t interval, resampled by group, since near-du
 `bootstrap`); so must, with much more confidence, the gain in which no photo counts more than a cap, which is far less
 noisy. The mean boundary F must stay above minus its margin with that confidence, too. No slice (a source, a size, …)
 and no imported benchmark may be worse than its margin, tested together by Holm's procedure. What a deployed model once
-got right must stay right. Network time and file size keep to a budget.
+got right must stay right; a photo whose approved mask is the one that a network had shown, unmended, refuses nothing
+alone, since that network is right there by definition. Network time and file size keep to a budget.
 
 A held-out group that has been looked at often proves less: the chance of error that a decision may take falls with
 the looks its groups have had (alpha spending; Foster & Stine 2008, J. R. Stat. Soc. B 70), and a group that had its
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 
 from stickersnap.releases.bootstrap import RESAMPLES, at_least, chance_of_no_harm, holm, lower_bound
 
-VERSION = 4
+VERSION = 5
 """Counted up whenever the same evaluation could get another verdict; kept with every decision."""
 ERROR = 0.005
 """Chance that a challenger without a gain is promoted, by groups that were never looked at before.
@@ -82,6 +83,7 @@ class Facts:
         deployed: sha256 of the weights that serve now.
         best_before: by image_sha256, the best IoU that any weights that ever served reached there.
         looks: by held-out group, how many decisions have judged by it before.
+        accepted: image_sha256 of the held-out photos whose approved mask is what a network had shown: nobody mended it.
         benchmarks: digest by name of those that every challenger is to be judged on.
         sizes: bytes of the champion's and of the challenger's file.
         other_network: whether the run was asked for another network than the champion's: then it may be larger, slower.
@@ -90,6 +92,7 @@ class Facts:
     deployed: str
     best_before: Mapping[str, float] = field(default_factory=dict)
     looks: Mapping[str, int] = field(default_factory=dict)
+    accepted: frozenset[str] = frozenset()
     benchmarks: Mapping[str, str] = field(default_factory=dict)
     sizes: tuple[int, int] | None = None
     other_network: bool = False
@@ -136,9 +139,11 @@ def decide(evaluation: dict[str, Any], facts: Facts, rules: Rules) -> Verdict:
         _refuse_thin_evidence(proving, evidence["retired"], rules)
         judged_by = frozenset(str(image["group"]) for image in proving)
         evidence |= _figures(proving, rules, error)
-        evidence["worst"] = _worst(images)
+        mended = [image for image in images if image["image_sha256"] not in facts.accepted]
+        evidence["accepted"] = sorted(facts.accepted & {image["image_sha256"] for image in images})
+        evidence["worst"] = _worst(mended)
         evidence |= _harm(images, benchmarks, rules)
-        evidence["forgotten"] = _forgotten(images, facts.best_before, rules)
+        evidence["forgotten"] = _forgotten(mended, facts.best_before, rules)
         evidence["budget"] = _budget(evaluation, facts)
         _refuse_harm(evidence, rules)
         _refuse_over_budget(evidence["budget"], rules)
@@ -250,7 +255,9 @@ def _groups(images: list[Image]) -> list[str]:
     return [str(image["group"]) for image in images]
 
 
-def _worst(images: list[Image]) -> dict[str, Any]:
+def _worst(images: list[Image]) -> dict[str, Any] | None:
+    if not images:
+        return None
     gains = _gains(images, "iou")
     place = int(gains.argmin())
     return {"image_sha256": images[place]["image_sha256"], "gain": float(gains[place])}
@@ -347,10 +354,10 @@ def _refuse_harm(evidence: dict[str, Any], rules: Rules) -> None:
             f"Edges may have got worse: mean boundary F changes by {100 * evidence['boundary_gain']:+.2f} points, at "
             f"worst {100 * evidence['boundary_gain_low']:+.2f}; {-100 * rules.boundary_margin:+.2f} is the limit."
         )
-    if evidence["worst"]["gain"] < -rules.picture_margin:
+    worst = evidence["worst"]
+    if worst and worst["gain"] < -rules.picture_margin:
         raise Refusal(
-            f"Photo {evidence['worst']['image_sha256'][:12]} "
-            f"loses {-100 * evidence['worst']['gain']:.1f} points of IoU, "
+            f"Photo {worst['image_sha256'][:12]} loses {-100 * worst['gain']:.1f} points of IoU, "
             f"{100 * rules.picture_margin:.0f} is the limit for a single photo."
         )
     if evidence["forgotten"]:

@@ -129,6 +129,35 @@ def test_what_was_once_right_must_stay_right():
     assert answer.evidence["forgotten"] == [{"image_sha256": f"{20:064x}", "before": 0.96, "now": 0.84}]
 
 
+def test_a_mask_that_nobody_mended_refuses_nothing_alone():
+    answers = evaluation([0.50] * 20 + [1.0], [0.90] * 20 + [0.3])
+    unmended = frozenset({f"{20:064x}", "f" * 64})
+    refused = decide(answers, Facts(CHAMPION), RULES)
+    assert "loses 70.0 points" in refused.reason
+    assert refused.evidence["accepted"] == []
+    passed = decide(answers, Facts(CHAMPION, accepted=unmended), RULES)
+    assert passed.passed, passed.reason
+    assert passed.evidence["accepted"] == [f"{20:064x}"]
+    assert passed.evidence["gain"] == pytest.approx((20 * 0.4 - 0.7) / 21), "in the mean it counts like any other"
+    another = frozenset({f"{19:064x}"})
+    assert "loses 70.0 points" in decide(answers, Facts(CHAMPION, accepted=another), RULES).reason
+
+
+def test_many_unmended_masks_together_still_refuse():
+    answers = evaluation([0.7] * 60 + [1.0] * 12, [0.84] * 60 + [0.6] * 12)
+    unmended = frozenset(f"{i:064x}" for i in range(60, 72))
+    answer = decide(answers, Facts(CHAMPION, accepted=unmended), RULES)
+    assert "12 photos lose more than 15 points of IoU, 0 gain as much" in answer.reason
+
+
+def test_nothing_but_unmended_masks_is_no_gain():
+    answers = evaluation([1.0] * 20, [0.9] * 20)
+    everything = frozenset(f"{i:064x}" for i in range(20))
+    answer = decide(answers, Facts(CHAMPION, accepted=everything), RULES)
+    assert "No certain gain" in answer.reason
+    assert answer.evidence["worst"] is None
+
+
 def test_a_verdict_says_which_gate_spoke():
     assert verdict([0.7] * 6, [0.8] * 6).evidence["gate"] == VERSION
 
