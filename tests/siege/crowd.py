@@ -19,6 +19,7 @@ from annotations import sketch, suspicion
 from segmentation import manifest, weights
 from segmentation import mask as masks
 from segmentation.predictor import TorchPredictor
+from training.simulate import by_night
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 PEOPLE, MALICIOUS, MORE = 40, 2, 3
@@ -208,26 +209,39 @@ UNSEEN: dict[str, Attack] = {
 class Photographs:
     """The photographs of ../shared/data/train in a random order, with what the champion makes of them.
 
-    `kept`: a folder for that, so that it need not be computed again.
+    `kept`: a folder for that, so that it need not be computed again. `night`: cats and dogs as they look in the dark.
     """
 
-    def __init__(self, champion: TorchPredictor, kept: Path) -> None:
+    def __init__(self, champion: TorchPredictor, kept: Path, *, night: bool = False) -> None:
         names = sorted(path.stem for path in (SHARED / "train" / "images").iterdir())
         self.names = [names[i] for i in np.random.default_rng(0).permutation(len(names))]
-        self.champion, self.kept = champion, kept
+        self.champion, self.kept, self.night = champion, kept, night
         self._seen: dict[str, Picture] = {}
 
     def __getitem__(self, name: str) -> Picture:
         if name not in self._seen:
-            image = (SHARED / "train" / "images" / f"{name}.webp").read_bytes()
+            image = self.image(name)
             self._seen[name] = Picture(name, image, truth_of("train", name), self._predicted(name, image))
         return self._seen[name]
+
+    def image(self, name: str) -> bytes:
+        """The photograph's file."""
+        image = (SHARED / "train" / "images" / f"{name}.webp").read_bytes()
+        return in_the_dark(name, image) if self.night and name.startswith(PETS) else image
 
     def _predicted(self, name: str, image: bytes) -> Mask:
         path = self.kept / f"{name}.png"
         if not path.exists():
             manifest.write_bytes(path, masks.encode_png(self.champion.predict(rgb_of(image)).alpha), sync=False)
         return masks.decode_png(path.read_bytes(), empty=True)
+
+
+def in_the_dark(name: str, image: bytes) -> bytes:
+    """The photograph by night, as a PNG; the same each time."""
+    dark = by_night(np.random.default_rng([10, *name.encode()]), rgb_of(image))
+    buffer = io.BytesIO()
+    Image.fromarray(dark).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def rgb_of(image: bytes) -> np.ndarray:
@@ -349,6 +363,13 @@ def worn_champion(work: Path) -> tuple[Path, weights.LoadedWeights, Photographs]
         weights.save(folder, loaded.network, {"network": loaded.card["network"], "size": SIZE})
     champion = weights.load(folder)
     return folder, champion, Photographs(TorchPredictor(champion, "cpu"), work / f"predicted-{NOISE}-{SIZE}")
+
+
+def failing_champion(work: Path) -> tuple[Path, weights.LoadedWeights, Photographs]:
+    """The shipped weights, and the photographs as they see them: cats and dogs by night, which they fail."""
+    champion = weights.load(weights.starter_folder())
+    kept = work / f"predicted-night-{champion.sha256[:12]}"
+    return weights.starter_folder(), champion, Photographs(TorchPredictor(champion, "cpu"), kept, night=True)
 
 
 def standing(people: list[suspicion.Trust]) -> tuple[list[int], float]:

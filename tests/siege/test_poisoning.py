@@ -1,7 +1,8 @@
 """Two of forty people are malicious, and reviewers look away: does what is served get worse?
 
-Real photographs, real masks with the marks of human hands, the real trust, the real fine-tuning, the real gate. Only
-the people are simulated (see crowd.py). docs/poisoning.md tells what the environment variables do.
+Real photographs, real masks with the marks of human hands, the shipped weights, the real trust, the real fine-tuning as
+it comes, the real gate. Only the people are simulated (see crowd.py), and that cats and dogs are photographed by night.
+docs/poisoning.md tells what the environment variables do.
 """
 
 import hashlib
@@ -26,14 +27,15 @@ from annotations import suspicion, trust
 from segmentation import manifest, weights
 from segmentation import mask as masks
 from segmentation.predictor import TorchPredictor
-from stickersnap.releases import gate
+from stickersnap.releases import gate, holdout
 
 ROOT = Path(__file__).parents[2]
 EACH = 12  # corrections of an honest person
 HELD_OUT = 0.5  # of the pictures
+UNCORRECTED = 100
 FALL = 0.002
-FINE_TUNE = ["--deterministic", "--threads", "1", "--no-forms", "--epochs", "2"]
-SETS = ("ecssd", "pets")
+FINE_TUNE = ["--deterministic", "--threads", "1", "--no-forms"]
+SETS = ("ecssd", "pets by night")
 Scores = dict[str, list[float]]
 
 
@@ -46,19 +48,18 @@ class Run:
     seed: int
     folder: Path
     sizes: dict[str, int]
+    unmended: frozenset[str]
 
 
 class Judge:
-    """IoU of each of some photographs that nobody corrected: ECSSD, and 150 cats and dogs."""
+    """IoU of each of some photographs that nobody corrected: ECSSD, and 150 cats and dogs by night."""
 
     def __init__(self, photographs: crowd.Photographs, corrected: set[str]) -> None:
-        free = [name for name in photographs.names if name not in corrected]
-        pets = [name for name in free if name.startswith(crowd.PETS)][:150]
+        pets = [name for name in photographs.names if name.startswith(crowd.PETS) and name not in corrected][:150]
         images = sorted((crowd.SHARED / "ecssd" / "images").iterdir())
-        train = crowd.SHARED / "train" / "images"
         self.sets = {
-            "ecssd": [(path, crowd.truth_of("ecssd", path.stem)) for path in images],
-            "pets": [(train / f"{name}.webp", crowd.truth_of("train", name)) for name in pets],
+            "ecssd": [(path.read_bytes(), crowd.truth_of("ecssd", path.stem)) for path in images],
+            "pets by night": [(photographs.image(name), crowd.truth_of("train", name)) for name in pets],
         }
 
     def __call__(self, folder: Path, kept: Path) -> Scores:
@@ -68,19 +69,26 @@ class Judge:
             manifest.write_bytes(kept, json.dumps(scores).encode())
         return dict(json.loads(kept.read_bytes()))
 
-    def _iou(self, predictor: TorchPredictor, path: Path, truth: Mask) -> float:
-        return masks.iou(predictor.predict(crowd.rgb_of(path.read_bytes())).alpha, truth)
+    def _iou(self, predictor: TorchPredictor, image: bytes, truth: Mask) -> float:
+        return masks.iou(predictor.predict(crowd.rgb_of(image)).alpha, truth)
 
 
-def freeze(folder: Path, given: list[Correction], *, trusting: bool) -> dict[str, int]:
-    """The dataset version of what reviewers approved; without `trusting`, as if nobody's trust were asked."""
+def freeze(
+    folder: Path, given: list[Correction], photos: list[bytes], *, trusting: bool
+) -> tuple[dict[str, int], frozenset[str]]:
+    """The dataset version of what reviewers approved; without `trusting`, as if nobody's trust were asked.
+
+    `photos` nobody corrected. Answers how many samples are of what kind, and the held-out photos that nobody mended.
+    """
     people = {person.author: person for person in suspicion.judge([c.evidence for c in given])}
     approved = [c for c in given if c.evidence.approved]
     counts: dict[uuid.UUID, int] = {}
     for c in approved:
         counts[c.evidence.author] = counts.get(c.evidence.author, 0) + 1
     shares = trust.capped({author: person.weight for author, person in people.items()}, counts)
-    samples, sizes = [], {"train": 0, "holdout": 0, "bad train": 0, "bad holdout": 0, "honest out": 0}
+    samples = [manifest.add(folder, photo, None, group=f"photo {i}", source="photos") for i, photo in enumerate(photos)]
+    sizes = {"train": 0, "holdout": 0, "bad train": 0, "bad holdout": 0, "honest out": 0}
+    unmended = set()
     for c in approved:
         if trusting and people[c.evidence.author].refuses(c.evidence.correction):
             sizes["honest out"] += not c.malicious
@@ -100,21 +108,25 @@ def freeze(folder: Path, given: list[Correction], *, trusting: bool) -> dict[str
                 split=split,
             )
         )
+        if masks.iou(c.mask, c.picture.predicted) >= holdout.UNCHANGED:
+            unmended.add(samples[-1].image_sha256)
     manifest.write(folder, samples, number=1, created=crowd.DAY.isoformat())
-    return sizes
+    return sizes, frozenset(unmended)
 
 
-def scenario(work: Path, base: Path, everybody: list[Correction], attack: str, trusting: bool, seed: int) -> Run:
+def scenario(
+    work: Path, base: Path, everybody: list[Correction], photos: list[bytes], attack: str, trusting: bool, seed: int
+) -> Run:
     """Freezes it where a folder is that is named by all that training depends on: the same is learned only once."""
     given = crowd.attacked(everybody, crowd.SIX.get(attack))
     data = work / "frozen" / f"{attack}-{'trust' if trusting else 'all'}"
-    sizes = freeze(data, given, trusting=trusting)
+    sizes, unmended = freeze(data, given, photos, trusting=trusting)
     depends = [manifest.digest(data), weights.inspect(base).sha256, *FINE_TUNE, str(seed)]
     folder = work / "runs" / hashlib.sha256("\n".join(depends).encode()).hexdigest()[:16]
     if not (folder / "data").exists():
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "data").symlink_to(data.resolve())
-    return Run(attack, trusting, seed, folder, sizes)
+    return Run(attack, trusting, seed, folder, sizes, unmended)
 
 
 def fine_tuned(run: Run, base: Path) -> dict[str, Any]:
@@ -147,10 +159,13 @@ def test_six_attacks_do_not_make_what_is_served_worse(tmp_path, capsys):
     began = time.monotonic()
     torch.set_num_threads(1)
     work = Path(os.environ.get("POISONING_WORK") or tmp_path)
-    base, champion, photographs = crowd.worn_champion(work)
+    base, champion, photographs = crowd.failing_champion(work)
     everybody = crowd.crowd(photographs, EACH, 0)
-    judge = Judge(photographs, {c.picture.name for c in everybody})
-    before = judge(base, work / f"{base.name}.json")
+    corrected = {c.picture.name for c in everybody}
+    judge = Judge(photographs, corrected)
+    before = judge(base, work / f"{champion.sha256[:12]}.json")
+    free = [name for name in photographs.names if name not in corrected and not name.startswith(crowd.PETS)]
+    photos = [photographs.image(name) for name in free[:UNCORRECTED]]
     wanted = words("POISONING_ATTACKS", ",".join(["nobody", *crowd.SIX]))
     modes = [word == "yes" for word in words("POISONING_TRUST", "yes,no")]
     seeds = [int(word) for word in words("POISONING_SEEDS", "0")]
@@ -161,7 +176,10 @@ def test_six_attacks_do_not_make_what_is_served_worse(tmp_path, capsys):
         if name in wanted
     }
     runs = [
-        scenario(work, base, everybody, name, trusting, seed) for name in wanted for trusting in modes for seed in seeds
+        scenario(work, base, everybody, photos, name, trusting, seed)
+        for name in wanted
+        for trusting in modes
+        for seed in seeds
     ]
 
     def learn(run: Run) -> tuple[dict[str, Any], Scores]:
@@ -174,15 +192,18 @@ def test_six_attacks_do_not_make_what_is_served_worse(tmp_path, capsys):
     say(f"champion: {', '.join(f'{name} {100 * np.mean(before[name]):.2f}' for name in SETS)}")
     say(
         "| attack | trust asked | seed | train, of the malicious | held out, of the malicious | honest left out | "
-        "places | AUC | held-out gain | gate | challenger − champion: ECSSD | pets |\n|" + " --- |" * 12
+        "places | AUC | held-out gain | gate | challenger − champion: ECSSD | pets by night |\n|" + " --- |" * 12
     )
     served: dict[tuple[str, bool, int], Scores] = {}
+    promoted: dict[tuple[str, bool, int], bool] = {}
     unique = {run.folder: run for run in runs}
     with ThreadPoolExecutor(int(os.environ.get("POISONING_AT_ONCE", "2"))) as pool:
         made = {folder: pool.submit(learn, run) for folder, run in unique.items()}
         for run in runs:
             evaluation, after = made[run.folder].result()
-            verdict = gate.decide(evaluation, gate.Facts(deployed=champion.sha256), gate.Rules())
+            facts = gate.Facts(deployed=champion.sha256, accepted=run.unmended)
+            verdict = gate.decide(evaluation, facts, gate.Rules())
+            promoted[run.attack, run.trusting, run.seed] = verdict.passed
             served[run.attack, run.trusting, run.seed] = after if verdict.passed else before
             places, auc = stands.get(run.attack, ([], np.nan))
             size = run.sizes
@@ -214,5 +235,7 @@ def test_six_attacks_do_not_make_what_is_served_worse(tmp_path, capsys):
         told = "met" if max(places) <= crowd.PEOPLE // 10 else "not met"
         say(f"{name}: both in the lowest tenth of the trust list | {places} of {crowd.PEOPLE}, AUC {auc:.3f} | {told}")
     say(f"{time.monotonic() - began:.0f} s")
+    honest = [passed for (name, trusting, _), passed in promoted.items() if name == "nobody" and trusting]
+    assert all(honest), "While nobody is malicious nothing is promoted: then nothing is shown."
     assert all(fall <= 100 * FALL for (_, trusting, _, _), fall in falls.items() if trusting)
     assert all(max(places) <= crowd.PEOPLE // 10 for places, _ in stands.values())

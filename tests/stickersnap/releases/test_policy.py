@@ -94,11 +94,21 @@ def test_a_dry_run_with_nothing_in_the_way_says_so(monkeypatch):
     out = io.StringIO()
     call_command("retrain", "--dry-run", stdout=out)
     assert "20 corrections to train on, 20 held out in 20 groups of near-duplicates (20 needed)" in out.getvalue()
+    assert "A gain of about 14 points of IoU is seen with so many" in out.getvalue()
     assert "Nothing is in the way" in out.getvalue()
     monkeypatch.setattr(forecast.holdout, "looks", lambda: {"1": 40, "3": 40})
     dataset = findings()["dataset"]
     assert dataset.health is Health.ILL, "those that were asked too often prove nothing any more"
     assert "in 18 groups of near-duplicates (20 needed, 2 more that were asked too often)" in dataset.sentence
+
+
+@pytest.mark.parametrize(("groups", "points"), [(20, "14"), (50, "4.8"), (250, "1"), (900, "1")])
+def test_a_dry_run_says_how_small_a_gain_can_be_seen(groups, points):
+    assert f"about {points} points" in forecast.visible_gain(groups)
+
+
+def test_of_fewer_groups_than_were_measured_nothing_exact_is_said():
+    assert "only a very large gain" in forecast.visible_gain(12)
 
 
 def test_a_dry_run_says_what_becomes_of_what_passes():
