@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -66,7 +67,7 @@ def photo_create(
     if known := selectors.photo_uploaded(photo_id):
         return _same_upload(known, owner, upload_sha256)
     image, media_type = _normalised(picture)
-    height, width = picture.rgb.shape[:2]
+    width, height = picture.size
     phash, mirrored = fingerprints.phashes(picture.small)
     prediction = _prediction_fields(predictor, cut)
     try:
@@ -102,9 +103,9 @@ def _same_upload(photo: Photo, owner: uuid.UUID, upload_sha256: str) -> Photo:
 
 
 def _normalised(picture: pictures.Picture) -> tuple[bytes, str]:
-    if picture.lossless and picture.rgb.shape[0] * picture.rgb.shape[1] <= LOSSLESS_PIXELS:
+    if picture.lossless and math.prod(picture.size) <= LOSSLESS_PIXELS:
         return pictures.encode_png(picture.rgb), Photo.MediaType.PNG
-    return pictures.encode_jpeg(picture.rgb, halved=picture.halved), Photo.MediaType.JPEG
+    return pictures.encode_jpeg(picture.image, halved=picture.halved), Photo.MediaType.JPEG
 
 
 def _clean_name(name: str) -> str:

@@ -83,22 +83,27 @@ class TruncatedImageError(PictureError):
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded picture: `rgb` is H×W×3 uint8, upright, sRGB, what was transparent composited on white.
+    """A decoded picture: `image` is 8-bit RGB, upright, sRGB, what was transparent composited on white.
 
-    `size` is the whole picture's (width, height), upright; `rgb` has fewer pixels where no more were asked for.
+    `size` is the whole picture's (width, height), upright; `image` has fewer pixels where no more were asked for.
     `halved`: its colours came at half the resolution both ways, as most cameras save them (4:2:0).
     """
 
-    rgb: NDArray[np.uint8]
+    image: Image.Image
     lossless: bool
     format: str
     size: tuple[int, int]
     halved: bool = False
 
     @functools.cached_property
+    def rgb(self) -> NDArray[np.uint8]:
+        """Its pixels, H×W×3 uint8: a copy, which takes as long as half the decoding."""
+        return np.asarray(self.image)
+
+    @functools.cached_property
     def small(self) -> NDArray[np.uint8]:
         """The picture as small as networks (256 or 320 pixels a side) and fingerprints need it, H×W×3 uint8."""
-        return reduced(self.rgb, SMALL)
+        return reduced(self.image, SMALL)
 
 
 def decode(data: bytes, shorter: int | None = None) -> Picture:
@@ -130,24 +135,25 @@ def decode(data: bytes, shorter: int | None = None) -> Picture:
             check_size(image.size)
             orientation = orientation_of(image)
             rgb = upright(flattened(image), orientation)
+            rgb.info = {}  # what the upload said of itself is not saved with its pixels
         except PictureError:
             raise
         except DAMAGE as error:
             raise damaged() from error
         size = rgb.size if not drafted else whole[::-1] if orientation in SIDEWAYS else whole
-        return Picture(np.asarray(rgb), is_lossless(format_name, data), format_name, size, halved)
+        return Picture(rgb, is_lossless(format_name, data), format_name, size, halved)
 
 
-def reduced(rgb: NDArray[np.uint8], shorter: int) -> NDArray[np.uint8]:
-    """H×W×3 uint8 averaged over squares of whole pixels, as small as leaves `shorter` pixels on the shorter side."""
-    factor = min(rgb.shape[:2]) // shorter
-    return rgb if factor < 2 else np.asarray(Image.fromarray(rgb).reduce(factor))
+def reduced(image: Image.Image, shorter: int) -> NDArray[np.uint8]:
+    """Pixels averaged over whole squares, H×W×3 uint8, as small as leaves `shorter` pixels on the shorter side."""
+    factor = min(image.size) // shorter
+    return np.asarray(image if factor < 2 else image.reduce(factor))
 
 
-def encode_jpeg(rgb: NDArray[np.uint8], quality: int = 92, halved: bool = False) -> bytes:
-    """H×W×3 uint8 as a JPEG without metadata, its colours at full resolution unless they came `halved` anyway."""
+def encode_jpeg(image: Image.Image, quality: int = 92, halved: bool = False) -> bytes:
+    """An RGB picture as a JPEG without metadata, its colours at full resolution unless they came `halved` anyway."""
     buffer = io.BytesIO()
-    Image.fromarray(rgb).save(buffer, "JPEG", quality=quality, subsampling=HALVED if halved else 0)
+    image.save(buffer, "JPEG", quality=quality, subsampling=HALVED if halved else 0)
     return buffer.getvalue()
 
 
@@ -294,7 +300,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
                     return converted
         except (ImageCms.PyCMSError, *DAMAGE):
             return image.convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def webp_chunks(data: bytes) -> Iterator[bytes]:

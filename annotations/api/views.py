@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from annotations import admission, lineage, selectors, services
+from annotations import admission, lineage, recent, selectors, services
 from annotations.api import serializers
 from annotations.api.answers import Timing, name_predictor, picture_response
 from annotations.models import Correction, Photo, Prediction
@@ -79,6 +79,8 @@ class PhotoListView(OwnerView, ListAPIView):
                 photo_id=known.get("id"),
                 consented_at=timezone.now() if consent else None,
             )
+        with timing.stage("decode"):
+            recent.photos.keep(photo.sha256, picture.image)
         photo = selectors.photo_get(photo.id, owner, request.user)
         response = Response(self.get_serializer(photo).data, status=201)
         name_predictor(response, predictor, timing)
@@ -100,6 +102,7 @@ class PhotoView(OwnerView):
     def delete(self, request: Request, photo_id: uuid.UUID) -> Response:
         photo = selectors.photo_owned(photo_id, owner_of(request))
         seen_by = services.photo_delete(photo=photo)
+        recent.photos.forget(photo.sha256)
         return Response({"deleted": photo_id, "weights_that_saw_it": seen_by})
 
 

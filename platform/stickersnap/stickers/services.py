@@ -7,7 +7,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from annotations import selectors
+from annotations import recent, selectors
 from annotations.exceptions import NoSubjectFound
 from annotations.models import Photo
 from segmentation import edge, foreground, subjects
@@ -15,7 +15,7 @@ from segmentation import mask as masks
 from segmentation import picture as pictures
 from stickersnap.stickers.models import Sticker
 from stickersnap.stickers.render import NothingToCut, crop
-from stickersnap.stickers.source import enough, scaled
+from stickersnap.stickers.source import scaled
 from stickersnap.stickers.targets import SIDES, StickerFile, sticker_file
 
 Stage = Callable[[str], AbstractContextManager[None]]
@@ -57,16 +57,18 @@ def sticker_render(*, photo: Photo, author: uuid.UUID, wish: Wish, stage: Stage 
     }
     if known := Sticker.objects.filter(**made_of).first():
         return known
-    size, side = (photo.width, photo.height), SIDES[wish["target"]]
+    decoded = recent.photos.get(photo.sha256)
+
+    def at_scale(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        with stage("decode"):
+            return scaled(lambda: bytes(photo.image), (photo.width, photo.height), mask, SIDES[wish["target"]], decoded)
+
     if found is None:
         assert correction is not None
-        drawn, data = masks.decode_png(bytes(correction.mask)), bytes(photo.image)
-        with stage("decode"):
-            rgb, alpha = scaled(data, size, drawn, side)
+        rgb, alpha = at_scale(masks.decode_png(bytes(correction.mask)))
     else:
-        kept, data = subjects.chosen(found, which), bytes(photo.image)
-        with stage("decode"):
-            rgb, _ = scaled(data, size, masks.settle(kept), side)
+        kept = subjects.chosen(found, which)
+        rgb, _ = at_scale(masks.settle(kept))
         with stage("edge"):
             alpha = edge.refine(rgb, kept)
     made = _made(rgb, alpha, wish, stage)
@@ -94,7 +96,8 @@ def sticker_made(
     with stage("edge"):
         kept = subjects.choose(alpha, subjects.parse(wish["subject"]))
     with stage("decode"):
-        rgb, _ = enough(upload, picture, masks.settle(kept), SIDES[wish["target"]])
+        settled, side = masks.settle(kept), SIDES[wish["target"]]
+        rgb, _ = scaled(lambda: upload, picture.size, settled, side, picture.image)
     with stage("edge"):
         refined = edge.refine(rgb, kept)
     return _made(rgb, refined, wish, stage)

@@ -1,6 +1,7 @@
 """A photo and its mask with as many pixels as a sticker shows, and not many more."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
@@ -25,28 +26,23 @@ def shorter_needed(size: tuple[int, int], alpha: np.ndarray, side: int) -> int:
     return min(min(size), math.ceil(min(size) * side / longer))
 
 
-def enough(data: bytes, picture: pictures.Picture, alpha: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """As `scaled`, from what is already decoded of `data` where that shows enough of the subject."""
-    shorter = shorter_needed(picture.size, alpha, side)
-    if shorter > min(picture.rgb.shape[:2]):
-        return scaled(data, picture.size, alpha, side)
-    return _together(picture.rgb, alpha, shorter)
+def scaled(
+    read: Callable[[], bytes],
+    size: tuple[int, int],
+    alpha: np.ndarray,
+    side: int,
+    decoded: Image.Image | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """A photo (HxWx3 uint8) and its mask (HxW uint8) at one scale that shows `side` pixels of the subject.
 
-
-def scaled(data: bytes, size: tuple[int, int], alpha: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """The photo in `data` (HxWx3 uint8) and its mask (HxW uint8) at one scale that shows `side` pixels of the subject.
-
-    Raises a segmentation.picture.PictureError.
+    `size` is the photo's own (width, height). What is already `decoded` of it (RGB) is taken where it has enough
+    pixels, else the file is read. Raises a segmentation.picture.PictureError.
     """
     shorter = shorter_needed(size, alpha, side)
-    return _together(pictures.decode(data, shorter).rgb, alpha, shorter)
-
-
-def _together(rgb: np.ndarray, alpha: np.ndarray, shorter: int) -> tuple[np.ndarray, np.ndarray]:
-    """Both at one scale, with little more than `shorter` pixels on the shorter side."""
-    factor = shorter / min(rgb.shape[:2])
-    size = rgb.shape[1], rgb.shape[0]
+    if decoded is None or min(decoded.size) < shorter:
+        decoded = pictures.decode(read(), shorter).image
+    factor = shorter / min(decoded.size)
     if factor < WORTHWHILE:
-        size = max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
-        rgb = np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0))
-    return rgb, masks.resized(alpha, size)
+        smaller = max(1, round(decoded.width * factor)), max(1, round(decoded.height * factor))
+        decoded = decoded.resize(smaller, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return np.asarray(decoded), masks.resized(alpha, decoded.size)

@@ -6,11 +6,15 @@ import uuid
 import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
+from django.test.utils import CaptureQueriesContext
 from PIL import Image
 
-from annotations.models import Prediction
+from annotations import recent
+from annotations.models import Photo, Prediction
+from annotations.recent import Recent
 from segmentation import mask as masks
 from stickersnap.stickers.models import Sticker
 
@@ -60,6 +64,28 @@ def two(client, as_png, cat) -> dict:
     alpha[60:260, 30:200] = alpha[100:220, 300:400] = 255
     Prediction.objects.filter(photo=photo["id"]).update(mask=masks.encode_png(alpha), subject_found=True)
     return photo
+
+
+def test_a_sticker_asked_for_at_once_reads_no_photo_and_is_the_same_later(client, as_png, cat, monkeypatch):
+    photo = upload(client, as_png(cat))
+    with CaptureQueriesContext(connection) as asked:
+        at_once = make(client, photo, target="telegram").json()
+    assert not [query for query in asked.captured_queries if '"annotations_photo"."image"' in query["sql"]]
+    first = client.get(at_once["file_url"]).content
+    Sticker.objects.all().delete()
+    monkeypatch.setattr("annotations.recent.photos", Recent())
+    with CaptureQueriesContext(connection) as asked:
+        later = make(client, photo, target="telegram").json()
+    assert [query for query in asked.captured_queries if '"annotations_photo"."image"' in query["sql"]]
+    assert client.get(later["file_url"]).content == first  # a PNG's pixels are kept as they came
+
+
+def test_the_pixels_of_a_deleted_photo_are_let_go(client, as_png, cat):
+    photo = upload(client, as_png(cat))
+    sha256 = Photo.objects.get().sha256
+    assert recent.photos.get(sha256) is not None
+    assert client.delete(f"/api/v1/photos/{photo['id']}/").status_code == 200
+    assert recent.photos.get(sha256) is None
 
 
 def test_of_two_subjects_all_the_largest_or_the_one_pointed_at(client, two):

@@ -32,7 +32,7 @@ def test_a_mask_that_shows_nothing_asks_for_all() -> None:
 def test_photo_and_mask_come_at_one_scale() -> None:
     out = io.BytesIO()
     Image.new("RGB", (2400, 1600), "orange").save(out, "JPEG")
-    rgb, alpha = scaled(out.getvalue(), (2400, 1600), mask_of(100, 150, (0, 0, 150, 100)), 512)
+    rgb, alpha = scaled(out.getvalue, (2400, 1600), mask_of(100, 150, (0, 0, 150, 100)), 512)
     assert rgb.shape == (400, 600, 3)
     assert alpha.shape == (400, 600)
     assert alpha.min() == 255
@@ -41,6 +41,19 @@ def test_photo_and_mask_come_at_one_scale() -> None:
 def test_a_photo_that_came_much_too_large_is_shrunk_with_its_mask() -> None:
     out = io.BytesIO()
     Image.new("RGB", (1500, 1000), "orange").save(out, "PNG")
-    rgb, alpha = scaled(out.getvalue(), (1500, 1000), mask_of(100, 150, (0, 0, 150, 100)), 512)
+    rgb, alpha = scaled(out.getvalue, (1500, 1000), mask_of(100, 150, (0, 0, 150, 100)), 512)
     assert rgb.shape == (342, 513, 3)
     assert alpha.shape == (342, 513)
+
+
+def test_what_is_decoded_already_is_taken_where_it_has_enough_pixels() -> None:
+    decoded = Image.new("RGB", (1200, 800), "orange")
+    rgb, alpha = scaled(unread, (2400, 1600), mask_of(100, 150, (0, 0, 150, 100)), 512, decoded)
+    assert rgb.shape == (342, 513, 3)
+    assert alpha.shape == (342, 513)
+    with pytest.raises(AssertionError, match="needed"):
+        scaled(unread, (2400, 1600), mask_of(100, 150, (0, 0, 30, 20)), 512, decoded)
+
+
+def unread() -> bytes:
+    raise AssertionError("the file is needed")

@@ -1,0 +1,59 @@
+"""Photos decoded a moment ago, kept small."""
+
+from PIL import Image
+
+from annotations.recent import SHORTER, Recent, size_of
+
+FIRST, SECOND, THIRD = "1", "2", "3"
+
+
+def test_a_photo_is_kept_with_as_many_pixels_as_its_sticker_needs() -> None:
+    recent = Recent()
+    recent.keep(FIRST, Image.new("RGB", (4000, 3000), "orange"))
+    kept = recent.get(FIRST)
+    assert kept is not None
+    assert kept.size == (1334, 1000)
+    assert min(kept.size) >= SHORTER
+    assert kept.getpixel((600, 500)) == (255, 165, 0)
+    assert recent.bytes == size_of(kept)
+
+
+def test_a_small_photo_is_kept_as_it_is_and_an_unknown_one_is_not_there() -> None:
+    recent = Recent()
+    recent.keep(FIRST, Image.new("RGB", (40, 30)))
+    kept = recent.get(FIRST)
+    assert kept is not None
+    assert kept.size == (40, 30)
+    assert recent.get(SECOND) is None
+
+
+def test_there_are_never_more_bytes_than_allowed_and_the_one_unused_longest_goes() -> None:
+    recent = Recent(most=3 * 400 * 300 * 4)
+    photo = Image.new("RGB", (400, 300))
+    for number in range(1, 4):
+        recent.keep(str(number), photo)
+    assert recent.get(FIRST) is not None  # used again
+    for number in range(4, 50):
+        recent.keep(str(number), photo)
+        assert recent.bytes <= recent.most
+        assert recent.get(FIRST) is not None
+    assert recent.get(SECOND) is None
+    assert recent.get("49") is not None
+
+
+def test_one_photo_kept_twice_counts_once_and_one_forgotten_not_at_all() -> None:
+    recent = Recent()
+    for _ in range(2):
+        recent.keep(FIRST, Image.new("RGB", (40, 30)))
+    assert recent.bytes == 40 * 30 * 4
+    recent.forget(FIRST)
+    recent.forget(THIRD)
+    assert recent.get(FIRST) is None
+    assert recent.bytes == 0
+
+
+def test_a_photo_that_would_take_half_the_room_is_left_alone() -> None:
+    recent = Recent(most=40 * 30 * 4)
+    recent.keep(FIRST, Image.new("RGB", (40, 30)))
+    assert recent.get(FIRST) is None
+    assert recent.bytes == 0
