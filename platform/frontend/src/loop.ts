@@ -1,9 +1,9 @@
 /** The loop as an operator sees it: where corrections become weights, and where that stands. */
 import type { RouteLocationRaw } from "vue-router";
 import type { CurrentWeights, Decision, Deployment, Overview, Policy, Run } from "./api/types";
-import { dateTime, duration, percent, shortSha } from "./format";
+import { dateTime, percent, shortSha } from "./format";
 import { arms, sayShadow, stagePart } from "./rollout";
-import { ACTIVE, count, progressOf } from "./words";
+import { ACTIVE, count, progressOf, tookOf } from "./words";
 
 export interface LoopState {
   overview: Overview | null;
@@ -75,10 +75,8 @@ function training({ runs }: LoopState, now: number): Station {
   }
   const last = runs[0];
   if (!last) return { ...base, figure: "not yet", said: "No run so far.", done: null, busy: false, to: null };
-  const { started_at, finished_at } = last;
-  const took =
-    started_at && finished_at ? `, ${duration((Date.parse(finished_at) - Date.parse(started_at)) / 1000)}` : "";
-  const said = `The last run: ${dateTime(last.created_at)}${took}.`;
+  const took = tookOf(last);
+  const said = `The last run: ${dateTime(last.created_at)}${took && `, ${took}`}.`;
   const tone = last.state === "failed" ? "bad" : "";
   return {
     ...base,

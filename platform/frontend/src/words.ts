@@ -1,5 +1,6 @@
 /** What releases, decisions and runs are called, in words for people. */
 import type { Decision, Policy, Run, RunState } from "./api/types";
+import { duration } from "./format";
 
 /** The words of the decision's kinds in the admin, too. */
 export const DECIDED_BY: Record<Decision["kind"], string> = {
@@ -53,6 +54,19 @@ export function progressOf(
   if (!run.minutes) return null;
   return Math.min(1, Math.max(0, (now - Date.parse(run.started_at)) / 60_000 / run.minutes));
 }
+
+/** How long a run worked, in words: from the moment it was taken up to its verdict. "" where it has not ended. */
+export function tookOf({ started_at, finished_at }: Pick<Run, "started_at" | "finished_at">): string {
+  return between(started_at, finished_at);
+}
+
+/** How long what passed waited for an operator's word. "" where nobody was waited for, or still is. */
+export function waitedOf({ finished_at, approval_at }: Pick<Run, "finished_at" | "approval_at">): string {
+  return between(finished_at, approval_at);
+}
+
+const between = (start: string | null, end: string | null) =>
+  start && end ? duration((Date.parse(end) - Date.parse(start)) / 1000) : "";
 
 /** "1 photo", "2 photos". */
 export function count(number: number, one: string, many = `${one}s`): string {

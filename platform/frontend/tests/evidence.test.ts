@@ -4,7 +4,7 @@ import { budgets, extremes, gainRows, headline, sliceRows, spread } from "../src
 import { columns, kin, relations } from "../src/lineage";
 import { axisOf, panels, parts, polyline, share } from "../src/plots";
 import { arms, sayShadow, stagePart } from "../src/rollout";
-import { points, progressOf } from "../src/words";
+import { points, progressOf, tookOf, waitedOf } from "../src/words";
 
 const image = (name: string, champion: number, challenger: number, slices: string[] = []): EvidenceImage => ({
   image_sha256: name,
@@ -141,6 +141,13 @@ describe("words", () => {
     expect(progressOf({ ...run, curves, epochs: 12 }, now)).toBe(0.25);
     expect(progressOf({ ...run, curves, epochs: null }, now)).toBe(0.25);
     expect(progressOf({ ...run, curves, epochs: null, state: "freezing" }, now)).toBeNull();
+  });
+
+  it("what a run took ends with its verdict, and the wait for an approval is told apart", () => {
+    const run = { started_at: "2026-11-23T08:00:00Z", finished_at: "2026-11-23T08:09:00Z", approval_at: null };
+    expect([tookOf(run), waitedOf(run)]).toEqual(["9 min", ""]);
+    expect(waitedOf({ ...run, approval_at: "2026-11-23T10:09:00Z" })).toBe("2 h");
+    expect(tookOf({ ...run, finished_at: null })).toBe("");
   });
 });
 

@@ -1,7 +1,6 @@
 """Where the policy asks for it, what passed the gate waits for an operator's word. Every write of that word."""
 
 from django.db import transaction
-from django.utils import timezone
 
 from stickersnap.releases import rollouts, selectors, signing
 from stickersnap.releases.deployments import deployments_locked
@@ -49,4 +48,4 @@ def _run_settle(decision: PromotionDecision, state: str, message: str) -> None:
     if decision.run is None:
         return
     waiting = TrainingRun.objects.filter(pk=decision.run.pk, state=State.WAITING)
-    waiting.update(state=state, message=message, finished_at=timezone.now())
+    waiting.update(state=state, message=message)

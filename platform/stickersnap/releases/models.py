@@ -99,7 +99,9 @@ class TrainingRun(models.Model):
     )
     attempts = models.PositiveSmallIntegerField(default=0, help_text="How often it was taken up.")
     lease_expires_at = models.DateTimeField(null=True, blank=True, help_text="Until when its holder counts as alive.")
-    finished_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it came to its verdict; an approval may come later."
+    )
 
     class Meta:
         ordering = ["-created_at"]

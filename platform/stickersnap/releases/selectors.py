@@ -57,7 +57,7 @@ def runs() -> QuerySet[TrainingRun]:
     items = DatasetItem.objects.filter(dataset=OuterRef("dataset")).order_by().values("dataset")
     counted = items.annotate(count=Count("*")).values("count")
     return (
-        TrainingRun.objects.select_related("decision")
+        TrainingRun.objects.select_related("decision__approval")
         .prefetch_related("weights")
         .annotate(samples=Subquery(counted))
         .annotate(heldout=Subquery(counted.filter(split=DatasetItem.Split.HOLDOUT)))

@@ -1,6 +1,7 @@
 """Decisions are signed, wait for approval where that is asked for, and show what they were based on."""
 
 import json
+from datetime import timedelta
 from io import StringIO
 
 import numpy as np
@@ -28,7 +29,8 @@ def waiting(starter, finished_run):
     RetrainPolicy.objects.create(manual_approval=True)
     run = finished_run()
     decision = services.promotion_decide(run=run, by="olga")
-    run.state = "waiting"
+    run.state, run.started_at = "waiting", decision.created_at - timedelta(minutes=9)
+    run.finished_at = decision.created_at
     run.save()
     return decision
 
@@ -250,6 +252,17 @@ def test_approval_over_http(waiting, people, client):
     again = client.post(f"{address}decline/", {}, content_type="application/json")
     assert (again.status_code, again.json()["code"]) == (409, "no_approval_needed")
     assert client.get("/api/v1/releases/decisions/999999/").status_code == 404
+
+
+def test_the_wait_for_an_approval_is_told_apart_from_the_time_a_run_took(waiting, people, client):
+    client.force_login(people.olga)
+    (run,) = client.get("/api/v1/releases/runs/").json()["results"]
+    assert (run["state"], run["approval_at"]) == ("waiting", None)
+    services.decision_approve(decision=waiting, by="olga")
+    (settled,) = client.get("/api/v1/releases/runs/").json()["results"]
+    assert settled["state"] == "promoted"
+    assert (settled["started_at"], settled["finished_at"]) == (run["started_at"], run["finished_at"])
+    assert settled["approval_at"] > settled["finished_at"]
 
 
 @pytest.mark.parametrize(("action", "approved"), [("approve", True), ("decline", False)])

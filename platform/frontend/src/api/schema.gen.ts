@@ -1473,8 +1473,16 @@ export interface components {
             readonly created_at: string;
             /** Format: date-time */
             started_at?: string | null;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it came to its verdict; an approval may come later.
+             */
             finished_at?: string | null;
+            /**
+             * Format: date-time
+             * @description When an operator approved or declined what passed; null where nobody had to, or has yet.
+             */
+            readonly approval_at: string | null;
             requested_by: string;
             mlflow_run_id?: string;
             readonly curves: {
@@ -1518,8 +1526,16 @@ export interface components {
             readonly created_at: string;
             /** Format: date-time */
             started_at?: string | null;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it came to its verdict; an approval may come later.
+             */
             finished_at?: string | null;
+            /**
+             * Format: date-time
+             * @description When an operator approved or declined what passed; null where nobody had to, or has yet.
+             */
+            readonly approval_at: string | null;
             requested_by: string;
             mlflow_run_id?: string;
             readonly curves: {

@@ -1,5 +1,6 @@
 """What operators read about releases."""
 
+from datetime import datetime
 from typing import Any
 
 from rest_framework import serializers
@@ -38,6 +39,9 @@ class RunSerializer(serializers.ModelSerializer):
     curves = serializers.SerializerMethodField()
     decision = serializers.SerializerMethodField()
     weights = serializers.SerializerMethodField()
+    approval_at = serializers.SerializerMethodField(
+        help_text="When an operator approved or declined what passed; null where nobody had to, or has yet."
+    )
 
     class Meta:
         model = TrainingRun
@@ -57,6 +61,7 @@ class RunSerializer(serializers.ModelSerializer):
             "created_at",
             "started_at",
             "finished_at",
+            "approval_at",
             "requested_by",
             "mlflow_run_id",
             "curves",
@@ -79,6 +84,10 @@ class RunSerializer(serializers.ModelSerializer):
     def get_decision(self, run: TrainingRun) -> dict[str, Any] | None:
         decision = getattr(run, "decision", None)
         return dict(DecisionSerializer(decision).data) if decision else None
+
+    def get_approval_at(self, run: TrainingRun) -> datetime | None:
+        approval = getattr(getattr(run, "decision", None), "approval", None)
+        return approval.created_at if approval else None
 
     def get_weights(self, run: TrainingRun) -> str | None:
         return next((weights.sha256 for weights in run.weights.all()), None)
