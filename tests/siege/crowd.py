@@ -280,8 +280,8 @@ def honest(picture: Picture, person: int, random: np.random.Generator, habit: fl
     return mask, HONEST
 
 
-def crowd(photographs: Photographs, each: int, seed: int) -> list[Correction]:
-    """Everybody's corrections while nobody is malicious; a third of them are of cats and dogs. No photo comes twice."""
+def crowd(photographs: Photographs, each: int, seed: int, *, thirds: int = 1) -> list[Correction]:
+    """Everybody's corrections while nobody is malicious; so many thirds are of cats and dogs. No photo comes twice."""
     order = np.random.default_rng([seed, 6])
     names = [photographs.names[i] for i in order.permutation(len(photographs.names))]
     pets = [name for name in names if name.startswith(PETS)]
@@ -291,7 +291,7 @@ def crowd(photographs: Photographs, each: int, seed: int) -> list[Correction]:
     for person, count in counts.items():
         habit = float(np.random.default_rng([seed, 8, person]).normal(0, 0.08))
         for place in range(count):
-            pool = pets if place % 3 == 0 else others
+            pool = pets if place % 3 < thirds else others
             picture = photographs[pool.pop()]
             if person in PICKY:  # of three that they tried, the one that the network cut worst
                 more = [picture, photographs[pool.pop()], photographs[pool.pop()]]

@@ -160,7 +160,7 @@ def test_six_attacks_do_not_make_what_is_served_worse(tmp_path, capsys):
     torch.set_num_threads(1)
     work = Path(os.environ.get("POISONING_WORK") or tmp_path)
     base, champion, photographs = crowd.failing_champion(work)
-    everybody = crowd.crowd(photographs, EACH, 0)
+    everybody = crowd.crowd(photographs, EACH, 0, thirds=2)  # people correct what the champion fails
     corrected = {c.picture.name for c in everybody}
     judge = Judge(photographs, corrected)
     before = judge(base, work / f"{champion.sha256[:12]}.json")
