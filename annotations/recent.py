@@ -25,15 +25,13 @@ class Recent:
         self._lock = threading.Lock()
 
     def keep(self, sha256: str, image: Image.Image) -> None:
-        """Remembers a photo's RGB picture, reduced; one too large for that is left alone."""
-        factor = max(1, min(image.size) // SHORTER)
-        if image.width * image.height * PIXEL // factor**2 > self.most // 2:
+        """Remembers an RGB picture of the photo; one that would take more than half of the room is left alone."""
+        if size_of(image) > self.most // 2:
             return
-        small = image.reduce(factor) if factor > 1 else image
         with self._lock:
             self._drop(sha256)
-            self._kept[sha256] = small
-            self.bytes += size_of(small)
+            self._kept[sha256] = image
+            self.bytes += size_of(image)
             while self.bytes > self.most:
                 self._drop(next(iter(self._kept)))
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
@@ -57,8 +58,9 @@ def photo_create(
     name: str = "",
     photo_id: uuid.UUID | None = None,
     consented_at: datetime | None = None,
+    kept: tuple[bytes, str] | None = None,
 ) -> Photo:
-    """Keeps a normalised picture together with its first prediction.
+    """Keeps a normalised picture together with its first prediction; `kept` is that picture, `normalised` already.
 
     Repeated with the same `photo_id` and upload it answers the photo that is already there.
     Raises PhotoExists when the id holds another upload, NotFound when it is someone else's.
@@ -66,7 +68,7 @@ def photo_create(
     upload_sha256 = hashlib.sha256(upload).hexdigest()
     if known := selectors.photo_uploaded(photo_id):
         return _same_upload(known, owner, upload_sha256)
-    image, media_type = _normalised(picture)
+    image, media_type = kept or normalised(picture)
     width, height = picture.size
     phash, mirrored = fingerprints.phashes(picture.small)
     prediction = _prediction_fields(predictor, cut)
@@ -76,7 +78,7 @@ def photo_create(
                 id=photo_id or uuid.uuid4(),
                 owner=owner,
                 name=_clean_name(name),
-                image=image,
+                image=b"",
                 media_type=media_type,
                 sha256=hashlib.sha256(image).hexdigest(),
                 upload_sha256=upload_sha256,
@@ -86,6 +88,7 @@ def photo_create(
                 group=_group(phash, mirrored),
                 consented_at=consented_at,
             )
+            _write_image(photo, image)
             Prediction.objects.create(photo=photo, **prediction)
     except IntegrityError:
         if not (known := selectors.photo_uploaded(photo_id)):
@@ -102,10 +105,18 @@ def _same_upload(photo: Photo, owner: uuid.UUID, upload_sha256: str) -> Photo:
     return photo
 
 
-def _normalised(picture: pictures.Picture) -> tuple[bytes, str]:
+def normalised(picture: pictures.Picture) -> tuple[bytes, str]:
+    """The file that is kept of an upload, and its media type: upright, sRGB, without metadata."""
     if picture.lossless and math.prod(picture.size) <= LOSSLESS_PIXELS:
         return pictures.encode_png(picture.rgb), Photo.MediaType.PNG
     return pictures.encode_jpeg(picture.image, halved=picture.halved), Photo.MediaType.JPEG
+
+
+def _write_image(photo: Photo, image: bytes) -> None:
+    """Sends a picture as it is: Django would write it into the statement as hexadecimal text, in twice the time."""
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute("UPDATE annotations_photo SET image = %b WHERE id = %s", [image, photo.id])
+    photo.image = image
 
 
 def _clean_name(name: str) -> str:

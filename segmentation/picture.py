@@ -83,17 +83,23 @@ class TruncatedImageError(PictureError):
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded picture: `image` is 8-bit RGB, upright, sRGB, what was transparent composited on white.
+    """A decoded picture: `lying` is 8-bit RGB, sRGB, what was transparent composited on white, turned as in its file.
 
-    `size` is the whole picture's (width, height), upright; `image` has fewer pixels where no more were asked for.
+    `size` is the whole picture's (width, height), upright; `lying` has fewer pixels where no more were asked for.
     `halved`: its colours came at half the resolution both ways, as most cameras save them (4:2:0).
     """
 
-    image: Image.Image
+    lying: Image.Image
     lossless: bool
     format: str
     size: tuple[int, int]
     halved: bool = False
+    orientation: int = 1
+
+    @functools.cached_property
+    def image(self) -> Image.Image:
+        """The picture upright."""
+        return upright(self.lying, self.orientation)
 
     @functools.cached_property
     def rgb(self) -> NDArray[np.uint8]:
@@ -103,7 +109,12 @@ class Picture:
     @functools.cached_property
     def small(self) -> NDArray[np.uint8]:
         """The picture as small as networks (256 or 320 pixels a side) and fingerprints need it, H×W×3 uint8."""
-        return reduced(self.image, SMALL)
+        return np.asarray(self.reduced(SMALL))
+
+    def reduced(self, shorter: int) -> Image.Image:
+        """The picture upright, averaged over squares of pixels: as small as leaves `shorter` on the shorter side."""
+        factor = min(self.lying.size) // shorter
+        return self.image if factor < 2 else upright(self.lying.reduce(factor), self.orientation)
 
 
 def decode(data: bytes, shorter: int | None = None) -> Picture:
@@ -134,20 +145,15 @@ def decode(data: bytes, shorter: int | None = None) -> Picture:
             image.load()
             check_size(image.size)
             orientation = orientation_of(image)
-            rgb = upright(flattened(image), orientation)
+            rgb = flattened(image)
             rgb.info = {}  # what the upload said of itself is not saved with its pixels
         except PictureError:
             raise
         except DAMAGE as error:
             raise damaged() from error
-        size = rgb.size if not drafted else whole[::-1] if orientation in SIDEWAYS else whole
-        return Picture(rgb, is_lossless(format_name, data), format_name, size, halved)
-
-
-def reduced(image: Image.Image, shorter: int) -> NDArray[np.uint8]:
-    """Pixels averaged over whole squares, H×W×3 uint8, as small as leaves `shorter` pixels on the shorter side."""
-    factor = min(image.size) // shorter
-    return np.asarray(image if factor < 2 else image.reduce(factor))
+        width, height = whole if drafted else rgb.size
+        size = (height, width) if orientation in SIDEWAYS else (width, height)
+        return Picture(rgb, is_lossless(format_name, data), format_name, size, halved, orientation)
 
 
 def encode_jpeg(image: Image.Image, quality: int = 92, halved: bool = False) -> bytes:

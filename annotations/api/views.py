@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
@@ -64,10 +65,17 @@ class PhotoListView(OwnerView, ListAPIView):
         with timing.stage("decode"):
             picture = pictures.decode(data)
         predictor = lineage.predictor_current(owner)
-        cut = predictor.predict(picture.small)
-        timing.add(cut.timings)
-        if consent is None:
-            consent = lineage.consent_of(owner)
+        with ThreadPoolExecutor(1) as beside:  # compressing a large photo takes longer than cutting it
+            normalising = beside.submit(services.normalised, picture)
+            with timing.stage("decode"):
+                near = picture.reduced(recent.SHORTER)
+                small = picture.small
+            cut = predictor.predict(small)
+            timing.add(cut.timings)
+            if consent is None:
+                consent = lineage.consent_of(owner)
+            with timing.stage("store"):
+                kept = normalising.result()
         with timing.stage("store"):
             photo = services.photo_create(
                 owner=owner,
@@ -78,9 +86,9 @@ class PhotoListView(OwnerView, ListAPIView):
                 name=image.name or "",
                 photo_id=known.get("id"),
                 consented_at=timezone.now() if consent else None,
+                kept=kept,
             )
-        with timing.stage("decode"):
-            recent.photos.keep(photo.sha256, picture.image)
+        recent.photos.keep(photo.sha256, near)
         photo = selectors.photo_get(photo.id, owner, request.user)
         response = Response(self.get_serializer(photo).data, status=201)
         name_predictor(response, predictor, timing)

@@ -14,6 +14,7 @@ import itertools
 import json
 import sys
 import time
+import uuid
 from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ from exchange import Reply
 PATIENCE = 60.0  # seconds until a visitor gives up
 REFUSED = 503
 PHOTOS, STICKERS = "/api/v1/photos/", "/api/v1/stickers/"
+WISH = {"outline": True, "subject": "all", "target": "telegram"}
+NO_ID = str(uuid.UUID(int=0))  # stands for the one that each visit makes for its photo
 
 Visit = Generator[bytes, Reply, tuple[int, bool, str]]
 """Yields requests, is sent their replies, and returns a status, whether all is right, and the Server-Timing."""
@@ -68,21 +71,26 @@ class Call:
 
 
 class Page:
-    """What StickerSnap's page does: upload the photo, which is kept, make its sticker, fetch the file."""
+    """What StickerSnap's page does: upload the photo, which is kept, make the sticker that it shows, fetch the file.
+
+    The fields are those of the front end's api/photos.ts and composables/useSticker.ts.
+    """
 
     cookie = ""  # one browser for the whole run
 
     def __init__(self, plan: dict[str, Any], host: str, photo: bytes, *_: str) -> None:
         self.host = host
-        self.form = multipart("image", photo, {})
+        form, self.kind = multipart("image", photo, {"id": NO_ID})
+        self.before, self.after = form.split(NO_ID.encode(), 1)
 
     def visit(self) -> Visit:
-        reply = yield self._request("POST", PHOTOS, *self.form)
+        form = self.before + str(uuid.uuid4()).encode() + self.after
+        reply = yield self._request("POST", PHOTOS, form, self.kind)
         timing = reply.header("server-timing")
         if reply.status != 201:
             return reply.status, False, timing
         Page.cookie = reply.header("set-cookie").partition(";")[0] or Page.cookie
-        wish = json.dumps({"photo": json.loads(reply.body)["id"], "target": "whatsapp"}).encode()
+        wish = json.dumps({"photo": json.loads(reply.body)["id"], **WISH}).encode()
         reply = yield self._request("POST", STICKERS, wish, "application/json")
         timing = ", ".join(part for part in (timing, reply.header("server-timing")) if part)
         if reply.status != 201:

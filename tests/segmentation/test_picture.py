@@ -230,7 +230,7 @@ def test_a_jpeg_is_decoded_no_larger_than_is_asked_for(shorter: int, height: int
     decoded = picture.decode(saved(Image.fromarray(gradient), "JPEG", quality=95), shorter)
     assert decoded.rgb.shape == (height, width, 3)
     assert decoded.size == (800, 600)
-    assert np.abs(decoded.rgb.astype(int) - picture.reduced(Image.fromarray(gradient), height)).max() < 6
+    assert np.abs(decoded.rgb.astype(int) - np.asarray(Image.fromarray(gradient).reduce(600 // height))).max() < 6
 
 
 def test_a_turned_jpeg_decoded_small_is_upright_and_knows_its_size(quarters: Image.Image) -> None:
@@ -253,6 +253,13 @@ def test_a_jpeg_cut_short_is_refused_at_every_scale(photo: np.ndarray) -> None:
     data = saved(Image.fromarray(photo), "JPEG")
     with pytest.raises(picture.TruncatedImageError):
         picture.decode(data[: len(data) // 2], 16)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_small_copy_is_upright(quarters: Image.Image, orientation: int) -> None:
+    found = picture.Picture(quarters.resize((1536, 1024)), True, "png", (0, 0), orientation=orientation)
+    assert (np.asarray(found.reduced(512)) == np.asarray(found.image.reduce(2))).all()
+    assert found.reduced(1024) is found.image
 
 
 def test_a_small_copy_has_the_mean_of_its_squares() -> None:
