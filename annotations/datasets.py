@@ -51,7 +51,8 @@ def dataset_freeze(*, workspace: Path) -> DatasetVersion:
         raise DatasetError(f"The dataset could not be frozen: the database is away ({error}). Start again.") from error
     except (OSError, DvcError, ManifestError) as error:
         dvc.forget_state()
-        raise DatasetError(f"The dataset could not be frozen: {error} Mend that and start again.") from error
+        said = str(error).rstrip(".")
+        raise DatasetError(f"The dataset could not be frozen: {said}. Mend that and start again.") from error
 
 
 def dataset_restore(*, number: int, folder: Path) -> DatasetVersion:

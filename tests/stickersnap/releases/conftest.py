@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +197,41 @@ def spoilt_networks() -> dict[str, Any]:
 @pytest.fixture
 def workspace(state: Path) -> Path:
     return state / "dvc"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own with 128 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=128m", "stickersnap-test", str(folder)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("Only root can mount a small disk.")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture(scope="session")
+def no_room() -> Callable[[Path], AbstractContextManager[None]]:
+    """no_room(disk): the disk is full meanwhile."""
+
+    @contextmanager
+    def filled(disk: Path) -> Iterator[None]:
+        ballast = disk / "ballast"
+        with ballast.open("wb", buffering=0) as file:
+            for size in (1 << 20, 1 << 12):
+                with suppress(OSError):
+                    while file.write(bytes(size)) == size:
+                        pass
+        assert os.statvfs(disk).f_bavail == 0
+        try:
+            yield
+        finally:
+            ballast.unlink()
+
+    return filled
 
 
 @pytest.fixture

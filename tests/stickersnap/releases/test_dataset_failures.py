@@ -1,10 +1,8 @@
 """What goes wrong while a version is frozen ends in words, records nothing, and goes on when started again."""
 
 import hashlib
-import os
 import subprocess
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 import psycopg
@@ -18,30 +16,6 @@ from annotations.models import Correction, DatasetItem, DatasetVersion, PhotoSpl
 from segmentation import manifest, mask
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of its own with 4 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mounting, capture_output=True, check=False).returncode != 0:
-        pytest.skip("Only root may mount a small disk.")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def fill(disk: Path) -> Path:
-    """Writes until nothing fits any more."""
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        try:
-            while file.write(bytes(4096)):
-                pass
-        except OSError:
-            pass
-    return ballast
-
-
 def nothing_new(number: int) -> None:
     assert DatasetVersion.objects.count() == number
     assert not DatasetItem.objects.filter(dataset__gt=number).exists()
@@ -49,31 +23,31 @@ def nothing_new(number: int) -> None:
 
 
 @pytest.mark.django_db
-def test_a_disk_that_fills_during_a_freeze(small_disk, approve):
+def test_a_disk_that_fills_during_a_freeze(small_disk, no_room, approve, tmp_path):
     workspace = small_disk / "dvc"
     approve(10)
-    dataset_freeze(workspace=workspace)
-    ballast = fill(small_disk)
+    first = dataset_freeze(workspace=workspace)
     approve(20)
-    with pytest.raises(DatasetError, match=r"could not be frozen.*[Nn]o space left"):
-        dataset_freeze(workspace=workspace)
+    with no_room(small_disk):
+        with pytest.raises(DatasetError, match=r"could not be frozen.*[Nn]o space left"):
+            dataset_freeze(workspace=workspace)
+        assert dataset_restore(number=1, folder=tmp_path / "back") == first
     nothing_new(1)
-    ballast.unlink()
     assert dataset_freeze(workspace=workspace).number == 2
     assert len(manifest.read(workspace / "data")) == 2
 
 
 @pytest.mark.django_db
-def test_a_remote_that_fills_or_turns_read_only_during_the_push(small_disk, workspace, approve, settings, tmp_path):
+def test_a_remote_that_fills_or_turns_read_only_during_the_push(
+    small_disk, no_room, workspace, approve, settings, tmp_path
+):
     settings.DVC_REMOTE = str(small_disk / "remote")
     approve(10)
     dataset_freeze(workspace=workspace)
     approve(20)
-    ballast = fill(small_disk)
-    with pytest.raises(DatasetError, match="could not be frozen"):
+    with no_room(small_disk), pytest.raises(DatasetError, match="could not be frozen"):
         dataset_freeze(workspace=workspace)
     nothing_new(1)
-    ballast.unlink()
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     with pytest.raises(DatasetError, match="could not be frozen"):
         dataset_freeze(workspace=workspace)

@@ -1,77 +1,70 @@
-"""A disk that fills during freeze, push or the arrival of new weights: said, nothing half done, goes on with room."""
+"""A disk that fills while a run learns, or while its weights arrive: said, nothing half done, goes on with room."""
 
-import contextlib
-import os
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from annotations.datasets import dataset_freeze, dataset_restore
-from annotations.exceptions import DatasetError
-from annotations.models import DatasetItem, DatasetVersion
-from segmentation import manifest, weights
-from stickersnap.releases import store
-from stickersnap.releases.models import Weights
+from annotations.models import DatasetVersion
+from segmentation import manifest, mask, weights
+from segmentation.picture import encode_png
+from stickersnap.releases import registry, runs, selectors, services, store
+from stickersnap.releases.models import TrainingRun, Weights
+from training import checkpoint
 
-pytestmark = pytest.mark.django_db
+FULL = "No space left on device"
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 24 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "stickersnap-test", str(folder)]
-    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("Only root can mount a small disk.")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-@contextmanager
-def no_room(disk: Path) -> Iterator[None]:
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while file.write(bytes(4096)) == 4096:
-            pass
-    assert os.statvfs(disk).f_bavail == 0
-    yield
-    ballast.unlink()
-
-
-def the_first_version_stays_and_the_next_waits_for_room(
-    disk: Path, workspace: Path, approve: Callable[..., object], tmp_path: Path
-) -> None:
-    approve(10)
-    first = dataset_freeze(workspace=workspace)
-    approve(20)
-    with no_room(disk), pytest.raises(DatasetError, match=r"(?i)no space left|`dvc push`"):
-        dataset_freeze(workspace=workspace)
-    assert list(DatasetVersion.objects.all()) == [first]
-    assert DatasetItem.objects.count() == 1
-    assert dataset_restore(number=first.number, folder=tmp_path / "back") == first
-    second = dataset_freeze(workspace=workspace)
-    assert (second.number, second.items.count()) == (first.number + 1, 2)
-    assert manifest.digest(workspace / "data") == second.digest
-
-
-def test_a_disk_that_fills_during_the_freeze(small_disk, approve, tmp_path):
-    the_first_version_stays_and_the_next_waits_for_room(small_disk, small_disk / "dvc", approve, tmp_path)
-
-
-def test_a_remote_that_fills_during_the_push(small_disk, workspace, approve, settings, tmp_path):
-    settings.DVC_REMOTE = str(small_disk / "remote")
-    the_first_version_stays_and_the_next_waits_for_room(small_disk, workspace, approve, tmp_path)
-
-
-def test_a_disk_that_fills_while_new_weights_arrive(small_disk, other_weights, settings):
+def frozen(monkeypatch, small_disk, settings) -> None:
+    """State on the small disk; a dataset version of two pictures, as if it had been frozen there."""
     settings.STATE = small_disk
-    with no_room(small_disk), pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr(registry, "tracking_prepare", lambda: ("", {}))
+
+    def freeze(*, workspace: Path) -> DatasetVersion:
+        random, samples = np.random.default_rng(0), []
+        for name in ("one", "other"):
+            picture = encode_png(random.integers(0, 256, (48, 48, 3), np.uint8))
+            alpha = mask.encode_png(np.full((48, 48), 255, np.uint8))
+            samples.append(
+                manifest.add(workspace / "data", picture, alpha, group=name, source="corrections", split="train")
+            )
+        digest = manifest.write(workspace / "data", samples, number=1, created="now").digest
+        return DatasetVersion.objects.get_or_create(number=1, digest=digest, dvc_text="outs: []\n")[0]
+
+    monkeypatch.setattr(runs, "dataset_freeze", freeze)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_disk_that_fills_while_a_run_learns_ends_it_and_the_next_goes_on(frozen, small_disk, no_room):
+    champion = services.starter_deploy()
+    filled: list[None] = []
+
+    def fill(line: str) -> None:
+        if line.startswith("Epoch 1 ") and not filled:
+            filled.append(ballast.__enter__())
+
+    ballast = no_room(small_disk)
+    asked = runs.run_start(by="olga", epochs=20, enqueue=False)
+    failed = runs.run_execute(run_id=asked.id, report=fill)
+    ballast.__exit__(None, None, None)
+    assert failed.state == "failed"
+    for said in ("The checkpoint cannot be written", FULL, "The champion keeps serving"):
+        assert said in failed.message
+    assert selectors.deployment_current() == champion
+    assert checkpoint.load(services.run_folder(failed) / "checkpoint.pt")
+
+    heard: list[str] = []
+    asked = runs.run_start(by="olga", epochs=20, enqueue=False)
+    stopped = runs.run_execute(run_id=asked.id, report=heard.append, should_stop=lambda: "start" in heard)
+    assert stopped.state == TrainingRun.State.QUEUED
+    assert stopped.metrics == failed.metrics != [], "it started from where the other had got to"
+
+
+@pytest.mark.django_db
+def test_a_disk_that_fills_while_new_weights_arrive(small_disk, no_room, other_weights, settings):
+    settings.STATE = small_disk
+    with no_room(small_disk), pytest.raises(OSError, match=FULL):
         store.weights_register(folder=other_weights(1))
     assert not Weights.objects.exists()
     left = small_disk / "weights"
