@@ -1,8 +1,8 @@
 /** What a decision's evidence says, made ready to be looked at. */
-import type { DecisionDetail, EvidenceImage, FullEvidence } from "./api/types";
+import type { Decision, DecisionDetail, Evidence, EvidenceImage, FullEvidence } from "./api/types";
 import type { Whisker } from "./components/releases/WhiskerPlot.vue";
 import { fileSize } from "./format";
-import { count } from "./words";
+import { count, points } from "./words";
 
 export const gainOf = (image: EvidenceImage) => image.challenger_iou - image.champion_iou;
 
@@ -18,37 +18,44 @@ export function extremes(images: EvidenceImage[], most = 4): { losses: EvidenceI
   };
 }
 
-const percent = (share: number) => `${+(100 * share).toFixed(2)} %`;
+/** A share as exactly as it was asked for: 99.75 %. */
+const percent = (share: number) => `${+(100 * share).toFixed(2)}\u00a0%`;
+/** How many points a photo counts at most in the capped gain. */
+const capOf = ({ rules }: Evidence) => +(100 * (rules?.cap ?? 0.15)).toFixed(1);
 
-/** The gains that the verdict rests on, each with its lower bound and what that must not fall below. */
-export function gainRows({ evidence }: Pick<DecisionDetail, "evidence">): Whisker[] {
-  const rows: Whisker[] = [];
-  const { gain, gain_low, mean_confidence, capped_gain, capped_gain_low, boundary_gain, boundary_gain_low, rules } =
-    evidence;
-  if (gain !== undefined && gain_low !== undefined)
-    rows.push({
-      name: "Mean IoU",
-      note: mean_confidence ? `must be above zero with ${percent(mean_confidence)} confidence` : "must be above zero",
-      value: gain,
-      low: gain_low,
-      limit: 0,
-      bad: gain_low <= 0,
-    });
-  if (capped_gain !== undefined && capped_gain_low !== undefined)
-    rows.push({
-      name: `Mean IoU, a photo counting ${+(100 * (rules?.cap ?? 0.15)).toFixed(1)} points at most`,
-      note: "must be above zero",
-      value: capped_gain,
-      low: capped_gain_low,
-      limit: 0,
-      bad: capped_gain_low <= 0,
-    });
-  if (boundary_gain !== undefined && boundary_gain_low !== undefined) {
-    const limit = -(rules?.boundary_margin ?? 0);
-    const bad = boundary_gain_low < limit;
-    rows.push({ name: "Edges (boundary F)", value: boundary_gain, low: boundary_gain_low, limit, bad });
-  }
-  return rows;
+/** The gains that the verdict rests on, each with its lower bound, what that must not fall below, and how surely. */
+export function gainRows({ evidence }: Pick<Decision, "evidence">): Whisker[] {
+  const { confidence, mean_confidence = confidence } = evidence;
+  const capped = `Mean IoU, a photo counting ${capOf(evidence)} points at most`;
+  const edges = -(evidence.rules?.boundary_margin ?? 0);
+  const surely = (confidence?: number) => (confidence ? ` with ${percent(confidence)} confidence` : "");
+  return [
+    ...row("Mean IoU", evidence.gain, evidence.gain_low, 0, surely(mean_confidence)),
+    ...row(capped, evidence.capped_gain, evidence.capped_gain_low, 0, surely(confidence)),
+    ...row("Edges (boundary F)", evidence.boundary_gain, evidence.boundary_gain_low, edges, surely(confidence)),
+  ];
+}
+
+function row(name: string, value: number | undefined, low: number | undefined, limit: number, surely: string) {
+  if (value === undefined || low === undefined) return [];
+  const note = `must be ${limit ? `${points(limit)} or more` : "above zero"}${surely}`;
+  return [{ name, note, value, low, limit, bad: limit ? low < limit : low <= 0 }];
+}
+
+/** Over how many held-out photos, and what both tests of the mean IoU found, in words. */
+export function sayGain(evidence: Evidence): string {
+  const { heldout, retired = 0, confidence, mean_confidence = confidence } = evidence;
+  if (!heldout) return "";
+  const surely = (share?: number) => (share ? ` with ${percent(share)} confidence` : "");
+  const lines = [count(heldout - retired, "held-out photo")];
+  if (evidence.gain !== undefined && evidence.gain_low !== undefined)
+    lines.push(`gain ${points(evidence.gain)} points, at least ${points(evidence.gain_low)}${surely(mean_confidence)}`);
+  if (evidence.capped_gain !== undefined && evidence.capped_gain_low !== undefined)
+    lines.push(
+      `${points(evidence.capped_gain)} where no photo counts more than ${capOf(evidence)} points, ` +
+        `at least ${points(evidence.capped_gain_low)}${surely(confidence)}`,
+    );
+  return lines.join(" · ");
 }
 
 /** The kinds of pictures, those that got worse first, with about what they may have changed by (see `spread`). */
@@ -93,11 +100,18 @@ export function spread(images: EvidenceImage[], score: "iou" | "boundary_f" = "i
 
 /** What became of the challenger, in a few words. */
 export function headline(decision: Pick<DecisionDetail, "kind" | "passed"> & { waiting?: boolean }): string {
+  const student = decision.kind === "student";
   if (decision.waiting) return "Passed, and waits for your approval";
-  if (!decision.passed) return "Refused: the champion keeps serving";
+  if (!decision.passed) return `Refused: the ${student ? "present student" : "champion"} keeps serving`;
   if (decision.kind === "starter") return "Shipped with the program";
   if (decision.kind === "operator") return "Chosen by an operator";
-  return "Passed: the challenger may serve";
+  return student ? "Passed: the student may serve CPUs and browsers" : "Passed: the challenger may serve";
+}
+
+/** Why no photos stand behind a decision. */
+export function sayUncompared(kind: Decision["kind"]): string {
+  if (kind === "starter") return "No photos were compared: nothing served before.";
+  return `No photos were compared: ${kind === "operator" ? "a person decided" : "the gate refused before that"}.`;
 }
 
 export interface Budget {
@@ -105,12 +119,13 @@ export interface Budget {
   champion: string;
   challenger: string;
   ratio: number;
-  limit: number;
+  /** How many times the champion's it may be; null where the operator wished for another network. */
+  limit: number | null;
   over: boolean;
   said: string;
 }
 
-/** What the challenger costs beside the champion, where both were measured. */
+/** What the challenger costs beside the champion, where both were measured. No limit holds for another network. */
 export function budgets({ budget, rules }: FullEvidence): Budget[] {
   const lines = [
     { name: "Time of one photo", pair: budget?.latency_ms, limit: rules?.latency_factor ?? 1.5, say: milliseconds },
@@ -120,8 +135,20 @@ export function budgets({ budget, rules }: FullEvidence): Budget[] {
     const [before, now] = pair ?? [];
     if (before === undefined || now === undefined || before <= 0) return [];
     const ratio = now / before;
-    const said = `${name}: ${say(before)} before, ${say(now)} now, ${ratio.toFixed(2)} times; ${limit} times is the limit`;
-    return [{ name, champion: say(before), challenger: say(now), ratio, limit, over: ratio > limit, said }];
+    const most = budget?.other_network ? null : limit;
+    const allowed = most ? `${most} times is the limit` : "another network was wished for: no limit";
+    const said = `${name}: ${say(before)} before, ${say(now)} now, ${ratio.toFixed(2)} times; ${allowed}`;
+    return [
+      {
+        name,
+        champion: say(before),
+        challenger: say(now),
+        ratio,
+        limit: most,
+        over: most !== null && ratio > most,
+        said,
+      },
+    ];
   });
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { EvidenceImage, Lineage } from "../src/api/types";
-import { budgets, extremes, gainRows, headline, sliceRows, spread } from "../src/evidence";
+import { budgets, extremes, gainRows, headline, sayGain, sliceRows, spread } from "../src/evidence";
 import { columns, kin, relations } from "../src/lineage";
 import { axisOf, panels, parts, polyline, share } from "../src/plots";
 import { arms, sayShadow, stagePart } from "../src/rollout";
@@ -85,13 +85,21 @@ describe("evidence", () => {
   });
 
   it("the gain that is capped is shown beside the plain one, each with its confidence", () => {
-    const evidence = { gain: 0.02, gain_low: 0.001, mean_confidence: 0.95, capped_gain: 0.01, capped_gain_low: -0.001 };
-    expect(
-      gainRows({ evidence: { ...evidence, rules: { cap: 0.15 } } }).map(({ name, note, bad }) => [name, note, bad]),
-    ).toEqual([
-      ["Mean IoU", "must be above zero with 95 % confidence", false],
-      ["Mean IoU, a photo counting 15 points at most", "must be above zero", true],
+    const evidence = {
+      ...{ heldout: 31, retired: 1, confidence: 0.9975, mean_confidence: 0.975 },
+      ...{ gain: 0.02, gain_low: 0.001, capped_gain: 0.01, capped_gain_low: -0.001 },
+      ...{ boundary_gain: 0.01, boundary_gain_low: -0.001, rules: { cap: 0.15, boundary_margin: 0.005 } },
+    };
+    expect(gainRows({ evidence }).map(({ name, note, bad }) => [name, note, bad])).toEqual([
+      ["Mean IoU", "must be above zero with 97.5\u00a0% confidence", false],
+      ["Mean IoU, a photo counting 15 points at most", "must be above zero with 99.75\u00a0% confidence", true],
+      ["Edges (boundary F)", "must be −0.50 or more with 99.75\u00a0% confidence", false],
     ]);
+    expect(sayGain(evidence)).toBe(
+      "30 held-out photos · gain +2.00 points, at least +0.10 with 97.5\u00a0% confidence · " +
+        "+1.00 where no photo counts more than 15 points, at least −0.10 with 99.75\u00a0% confidence",
+    );
+    expect(sayGain({})).toBe("");
   });
 
   it("an interval counts near-duplicates once", () => {
@@ -121,10 +129,13 @@ describe("evidence", () => {
       [false, 1.5],
     ]);
     expect(budgets({})).toEqual([]);
+    const wished = budgets({ budget: { latency_ms: [40, 400], bytes: [], other_network: true } });
+    expect(wished.map(({ over, limit }) => [over, limit])).toEqual([[false, null]]);
   });
 
   it("the verdict is a sentence", () => {
     expect(headline({ kind: "gate", passed: false })).toBe("Refused: the champion keeps serving");
+    expect(headline({ kind: "student", passed: false })).toBe("Refused: the present student keeps serving");
     expect(headline({ kind: "gate", passed: true, waiting: true })).toBe("Passed, and waits for your approval");
   });
 });

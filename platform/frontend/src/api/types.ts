@@ -46,18 +46,34 @@ export interface Readiness {
   weights: string;
   network: string;
   device: string;
+  /** Why an older deployment answers than was made last. */
+  problem?: string;
+  /** Which GPU was lost. */
+  lost?: string;
 }
 
 type Figures = Record<string, number | string | null>;
-export type CurrentWeights = Exact<Schemas["CurrentWeights"], { metrics: Figures }>;
+type Student = Exact<Schemas["Student"], { metrics: Figures }>;
+export type CurrentWeights = Exact<Schemas["CurrentWeights"], { metrics: Figures; student: Student | null }>;
 
 /** What a decision rests on; starter weights were deployed without a comparison. */
 export interface Evidence {
   champion?: Figures;
   challenger?: Figures;
   heldout?: number;
+  /** How many of these have judged too often to prove a gain. */
+  retired?: number;
+  rules?: Record<string, number>;
+  /** The least confidence in `gain`; `confidence` is that in the others. */
+  mean_confidence?: number;
+  confidence?: number;
   gain?: number;
   gain_low?: number;
+  /** The gain where no photo counts more than `rules.cap`, up or down. */
+  capped_gain?: number;
+  capped_gain_low?: number;
+  boundary_gain?: number;
+  boundary_gain_low?: number;
 }
 export type Decision = Exact<Schemas["Decision"], { evidence: Evidence }>;
 export type Curve = [epoch: number, value: number][];
@@ -97,22 +113,18 @@ export interface FullEvidence extends Evidence {
   code?: string;
   seed?: number;
   resamples?: number;
-  confidence?: number;
-  /** The least confidence in `gain`; `confidence` is that in the others. */
-  mean_confidence?: number;
-  /** The gain where no photo counts more than `rules.cap`, up or down. */
-  capped_gain?: number;
-  capped_gain_low?: number;
-  retired?: number;
-  rules?: Record<string, number>;
   images?: EvidenceImage[];
   /** The photos that changed most, drawn: photo, truth, champion's and challenger's mask side by side. */
   pictures?: { name: string; image_sha256: string; gain: number }[];
   slices?: EvidenceSlice[];
   benchmarks?: Record<string, { images: EvidenceImage[] }>;
   forgotten?: Forgotten[];
-  boundary_gain?: number;
-  boundary_gain_low?: number;
+  /** The largest loss of one photo that somebody mended; null where all were accepted. */
+  worst?: { image_sha256: string; gain: number } | null;
+  /** Groups of near-duplicates that lose, or gain, more than `limit`. */
+  leaps?: { limit: number; losses: number; gains: number; worse: boolean };
+  /** The photos whose approved mask is what a network had shown: none of them refuses a challenger alone. */
+  accepted?: string[];
   /** Of the champion, of the challenger. */
   budget?: { latency_ms: number[]; bytes: number[]; other_network: boolean };
 }

@@ -1,7 +1,7 @@
 import { computed, ref } from "vue";
 import { sayError } from "../api/client";
 import * as api from "../api/releases";
-import type { CurrentWeights, Deployment, Overview, Policy, Run } from "../api/types";
+import type { CurrentWeights, Deployment, Overview, Policy, Readiness, Run } from "../api/types";
 import { ACTIVE } from "../words";
 import { usePolling } from "./usePolling";
 
@@ -10,6 +10,9 @@ export function useReleases(often = 3000, seldom = 20_000) {
   const runs = ref<Run[]>([]);
   const deployments = ref<Deployment[]>([]);
   const current = ref<CurrentWeights | null>(null);
+  /** What answers here, and in words why that is not what was deployed last. */
+  const here = ref<Readiness | null>(null);
+  const trouble = ref("");
   const policy = ref<Policy | null>(null);
   const overview = ref<Overview | null>(null);
   const loading = ref(true);
@@ -26,6 +29,7 @@ export function useReleases(often = 3000, seldom = 20_000) {
         api.listDeployments(),
         api.readPolicy(),
         readNext(),
+        lookHere(),
       ]);
       current.value = weights;
       runs.value = runPage.results;
@@ -41,6 +45,16 @@ export function useReleases(often = 3000, seldom = 20_000) {
       error.value = sayError(caught);
     } finally {
       loading.value = false;
+    }
+  }
+
+  async function lookHere(): Promise<void> {
+    try {
+      here.value = await api.readReadiness();
+      trouble.value = [here.value.problem, here.value.lost].filter(Boolean).join(" ");
+    } catch (caught) {
+      here.value = null;
+      trouble.value = sayError(caught);
     }
   }
 
@@ -67,5 +81,8 @@ export function useReleases(often = 3000, seldom = 20_000) {
   }
 
   const poll = usePolling(load, () => (active.value ? often : seldom));
-  return { runs, deployments, current, policy, overview, loading, error, active, waiting, refresh, retrain };
+  return {
+    ...{ runs, deployments, current, here, trouble, policy, overview },
+    ...{ loading, error, active, waiting, refresh, retrain },
+  };
 }

@@ -6,17 +6,23 @@ import { usePolling } from "./usePolling";
 
 export type ServiceState = "unknown" | "ready" | "busy" | "away";
 
-/** Is the service alive, and which weights and device answer? */
+/** Is the service alive, and which weights and device answer? Where a large champion has a student, that may. */
 export function useService(interval = 10_000) {
   const state = ref<ServiceState>("unknown");
   const readiness = ref<Readiness | null>(null);
   const weights = ref<CurrentWeights | null>(null);
 
+  /** What answers here, where it is known: the champion, or its student. */
+  const answering = computed(() => {
+    const [here, champion] = [readiness.value?.weights, weights.value];
+    return [champion, champion?.student].find((one) => one && one.sha256 === here) ?? null;
+  });
+
   async function check(): Promise<void> {
     try {
       readiness.value = await readReadiness();
       state.value = "ready";
-      if (weights.value?.sha256 !== readiness.value.weights) weights.value = await readCurrentWeights();
+      if (!answering.value) weights.value = await readCurrentWeights();
     } catch (error) {
       // Any answer of the server means that it lives; none means that it does not.
       if (state.value !== "ready" || !(error instanceof ApiError) || error.status === 0 || error.passing) {
@@ -26,6 +32,5 @@ export function useService(interval = 10_000) {
   }
 
   usePolling(check, () => interval);
-  const metrics = computed(() => Object.entries(weights.value?.metrics ?? {}));
-  return { state, readiness, weights, metrics };
+  return { state, readiness, weights, answering };
 }

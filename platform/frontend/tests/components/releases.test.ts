@@ -2,13 +2,15 @@ import { flushPromises, mount } from "@vue/test-utils";
 import { describe, expect, it, vi } from "vitest";
 import { createMemoryHistory } from "vue-router";
 import { ApiError } from "../../src/api/client";
-import type { Deployment, Policy } from "../../src/api/types";
+import type { Deployment, FullEvidence, Policy } from "../../src/api/types";
 import PolicyForm from "../../src/components/releases/PolicyForm.vue";
+import SinglePhotos from "../../src/components/releases/SinglePhotos.vue";
 import ReleasesPage from "../../src/pages/ReleasesPage.vue";
 import { makeRouter } from "../../src/router";
 
 const api = vi.hoisted(() => ({
   readCurrentWeights: vi.fn().mockResolvedValue(null),
+  readReadiness: vi.fn().mockResolvedValue({ status: "ok", weights: "", network: "", device: "cpu" }),
   listRuns: vi.fn().mockResolvedValue({ results: [] }),
   listDeployments: vi.fn(),
   readPolicy: vi.fn().mockResolvedValue(null),
@@ -42,6 +44,41 @@ describe("releases", () => {
     expect(lines[1]).toContain("gate");
     expect(lines[2]).toContain("shipped");
     wrapper.unmount();
+  });
+
+  it("says it where something older answers than was deployed last", async () => {
+    const problem = "Deployment 3 can't be served here: its file is gone.";
+    api.readReadiness.mockResolvedValueOnce({ status: "ok", weights: "", network: "", device: "cpu", problem });
+    const wrapper = mount(ReleasesPage, { global: { plugins: [makeRouter(createMemoryHistory())] } });
+    await flushPromises();
+    expect(wrapper.get("[role=alert]").text()).toBe(problem);
+    wrapper.unmount();
+  });
+});
+
+describe("single photos", () => {
+  const say = (evidence: FullEvidence) =>
+    mount(SinglePhotos, { props: { evidence } })
+      .findAll("ul > li")
+      .map((line) => line.text().replace(/\s+/g, " "));
+
+  it("each test is said with its limit, and what was only accepted refuses nothing alone", () => {
+    const worst = { image_sha256: "a", gain: -0.7 };
+    const leaps = { limit: 0.15, losses: 1, gains: 3, worse: false };
+    expect(
+      say({ forgotten: [], worst, leaps, accepted: ["b", "c"], retired: 1, rules: { picture_margin: 0.6 } }),
+    ).toEqual([
+      "✓ What was once cut rightly still is.",
+      "✗ The worst change of one photo is −70.00 points; −60 is the limit.",
+      "✓ 1 loss above 15 points, 3 such gains (near-duplicates count once).",
+      "2 photos' masks were approved as a network had shown them: they count in the means and the kinds of pictures, " +
+        "but none of them refuses a challenger alone.",
+      "1 photo has judged too often to prove a gain: it can only refuse.",
+    ]);
+  });
+
+  it("decisions of earlier gates say what they know", () => {
+    expect(say({ forgotten: [] })).toEqual(["✓ What was once cut rightly still is."]);
   });
 });
 

@@ -36,12 +36,22 @@ afterEach(() => {
 describe("service status", () => {
   it("asks every ten seconds, and for the weights only when they changed", async () => {
     api.readReadiness.mockResolvedValue({ status: "ok", weights: "abc", device: "cpu" });
-    const { state, metrics } = scope.run(() => useService())!;
+    const { state, answering } = scope.run(() => useService())!;
     await vi.advanceTimersByTimeAsync(20_000);
     expect(api.readReadiness).toHaveBeenCalledTimes(3);
     expect(api.readCurrentWeights).toHaveBeenCalledTimes(1);
     expect(state.value).toBe("ready");
-    expect(metrics.value).toEqual([["mean_iou", 0.9]]);
+    expect(answering.value?.metrics).toEqual({ mean_iou: 0.9 });
+  });
+
+  it("tells the student that answers on a CPU from the champion that answers elsewhere", async () => {
+    const student = { sha256: "small", metrics: { mean_iou: 0.8 } };
+    api.readCurrentWeights.mockResolvedValue({ sha256: "large", metrics: {}, student });
+    api.readReadiness.mockResolvedValue({ status: "ok", weights: "small", device: "cpu" });
+    const { answering } = scope.run(() => useService())!;
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(answering.value).toEqual(student);
+    expect(api.readCurrentWeights).toHaveBeenCalledTimes(1);
   });
 
   it("tells busy from away, and recovers by itself", async () => {
