@@ -1,6 +1,7 @@
 """`manage.py weights`: what an operator types, from a server that behaves or not, to what serves."""
 
 import hashlib
+import re
 import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -172,7 +173,11 @@ def test_an_unknown_name_says_which_there_are(capsys):
 def test_files_and_folders_are_imported(foreign_onnx, other_weights, people, capsys):
     call_command("weights", "import", str(foreign_onnx), "--name", "mine")
     assert Weights.objects.get().card["name"] == "mine"
-    call_command("weights", "import", str(other_weights(1) / sets.WEIGHTS))
+    capsys.readouterr()
+    call_command("weights", "import", str(other_weights(1) / sets.WEIGHTS), "--name", "a folder keeps its card")
+    told = re.search(r"`manage.py weights use (\w{12}) --by", capsys.readouterr().out)
+    assert told
+    assert Weights.objects.filter(sha256__startswith=told[1]).exists()
     assert Weights.objects.count() == 2
     call_command("weights", "use", "mine", "--by", "olga")
     assert selectors.deployment_current().weights.card["name"] == "mine"

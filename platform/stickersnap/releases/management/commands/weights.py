@@ -80,7 +80,8 @@ class Command(BaseCommand):
         self._arrived(weights, entry.name)
 
     def _import(self, *, path: Path, name: str, **_: Any) -> None:
-        self._arrived(arrivals.weights_import(path=path, name=name), name)
+        weights = arrivals.weights_import(path=path, name=name)
+        self._arrived(weights, name if weights.card.get("name") == name else "")
 
     def _arrived(self, weights: Weights, name: str) -> None:
         self.stdout.write(
