@@ -27,7 +27,8 @@ def weights_register(*, folder: Path, run: TrainingRun | None = None) -> Weights
     """Copies a set of weights to STATE/weights/<sha256>, checked and whole or not at all, and records it.
 
     The same weights again are the same row; a damaged copy is healed, and forms that came since are taken over. Raises
-    segmentation.weights.WeightsError for files that are no weights, RunLost where `run` is another holder's by now.
+    segmentation.weights.WeightsError for files that are no weights, OSError where they can't be kept, RunLost where
+    `run` is another holder's by now.
     """
     found = sets.inspect(folder)
     if found.format == "safetensors":
@@ -60,7 +61,11 @@ def _copy_whole(found: sets.WeightsSet, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".arriving-") as aside:
         whole = Path(aside) / target.name
-        shutil.copytree(found.folder, whole)
+        try:
+            shutil.copytree(found.folder, whole)
+        except shutil.Error as error:  # a list of all that could not be copied
+            (_, _, why), *_ = error.args[0]
+            raise OSError(f"The weights can't be kept in {target.parent}: {why}. Mend that first.") from error
         for path in [*whole.rglob("*"), whole]:
             _sync(path)
         if target.exists():
