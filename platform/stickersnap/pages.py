@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
+from stickersnap.api import errors
 from stickersnap.stickers.api import CutView
 
 MISSING = "The page is not built. Run `make frontend`, then reload. The API answers at /api/v1/."
@@ -19,6 +20,15 @@ def page(request: HttpRequest, **_: Any) -> HttpResponse:
     if not document.is_file():
         return HttpResponse(MISSING, status=503, content_type="text/plain")
     return HttpResponse(document.read_bytes(), headers={"Cache-Control": "no-cache"})
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404: the front end's own page for a person's browser, the one error shape for everyone else."""
+    person = request.method in {"GET", "HEAD"} and "text/html" in request.headers.get("Accept", "")
+    document = settings.FRONTEND / "index.html"
+    if not person or request.path.startswith("/api/") or not document.is_file():
+        return errors.not_found(request, exception)
+    return HttpResponse(document.read_bytes(), status=404, headers={"Cache-Control": "no-cache"})
 
 
 cut = CutView.as_view()

@@ -35,5 +35,5 @@ urlpatterns = [
 ]
 handler400 = "stickersnap.api.errors.bad_request"
 handler403 = "stickersnap.api.errors.permission_denied"
-handler404 = "stickersnap.api.errors.not_found"
+handler404 = "stickersnap.pages.not_found"
 handler500 = "stickersnap.api.errors.server_error"

@@ -1,3 +1,4 @@
+import { nextTick } from "vue";
 import { createRouter, createWebHistory, type RouteLocationNormalized } from "vue-router";
 import { whenRefused } from "./api/client";
 import type { Role } from "./api/types";
@@ -19,6 +20,15 @@ const loginFor = (to: RouteLocationNormalized) => ({ name: "login", query: { nex
 /** Only a path of this site: a login must not lead elsewhere. */
 export function safePath(path: unknown): string {
   return typeof path === "string" && /^\/(?![/\\])/.test(path) ? path : "/";
+}
+
+/** Puts the focus on the new page's heading, which is read out: the link that led here is gone. */
+function arrive(): void {
+  const main = document.querySelector("main");
+  if (!main || main.contains(document.activeElement)) return;
+  const heading = main.querySelector<HTMLElement>("h1") ?? main;
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
 }
 
 export function makeRouter(history = createWebHistory("/")) {
@@ -107,8 +117,10 @@ export function makeRouter(history = createWebHistory("/")) {
     await ready().catch(() => {}); // without an answer nobody is known to be logged in
     return allows(to.meta.role) || loginFor(to);
   });
-  router.afterEach((to) => {
+  router.afterEach((to, from, failure) => {
+    if (failure) return;
     document.title = `${to.meta.title} · StickerSnap`;
+    if (from.matched.length && to.path !== from.path) void nextTick(arrive);
   });
   whenRefused(() => {
     const here = router.currentRoute.value;

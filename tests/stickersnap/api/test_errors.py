@@ -24,6 +24,17 @@ def test_the_shape(client, method, address, status, code):
     assert set(answer.json()) == {"code", "detail"}
 
 
+def test_a_person_who_mistyped_an_address_gets_a_page(client, settings, tmp_path):
+    settings.FRONTEND = tmp_path
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    assert client.get("/nowhere", headers=browser).json()["code"] == "not_found"  # the page is not built
+    (tmp_path / "index.html").write_text("<title>StickerSnap</title>")
+    answer = client.get("/nowhere", headers=browser)
+    assert (answer.status_code, answer.content) == (404, b"<title>StickerSnap</title>")
+    assert client.get("/api/v1/nowhere/", headers=browser).json()["code"] == "not_found"
+    assert client.get("/nowhere", headers={"Accept": "*/*"}).json()["code"] == "not_found"
+
+
 def test_a_body_that_is_no_json(client):
     answer = client.post("/api/v1/stickers/", "{", content_type="application/json")
     assert (answer.status_code, answer.json()["code"]) == (400, "parse_error")

@@ -21,6 +21,7 @@ const subjects = reactive(new Map<string, string>());
 const next = ref<string | null>(null);
 const error = ref("");
 const loaded = ref(false);
+const loadingMore = ref(false);
 
 // Two first requests at once would begin two sessions, and what the first one brought would be lost to this browser.
 const { ready } = useSession();
@@ -43,7 +44,10 @@ export function usePhotos() {
     ...queue.uploads.map((upload) => ({ id: upload.id, upload, photo: null })),
     ...photos.value.map((photo) => ({ id: photo.id, upload: null, photo })),
   ]);
-  return { cards, next, error, loaded, previews, outlines, subjects, queue, load, loadMore, put, remove, startOver };
+  return {
+    ...{ cards, next, error, loaded, loadingMore, previews, outlines, subjects, queue },
+    ...{ load, loadMore, put, remove, startOver },
+  };
 }
 
 async function load(): Promise<void> {
@@ -51,7 +55,9 @@ async function load(): Promise<void> {
 }
 
 async function loadMore(): Promise<void> {
-  if (next.value) await page(next.value, false);
+  if (!next.value || loadingMore.value) return;
+  loadingMore.value = true;
+  await page(next.value, false).finally(() => (loadingMore.value = false));
 }
 
 async function page(url: string | undefined, fresh: boolean): Promise<void> {

@@ -52,24 +52,6 @@ export function blend(before: number, target: number, coverage: number): number 
   return Math.round(before + ((target - before) * coverage) / 255);
 }
 
-export interface Difference {
-  added: number;
-  removed: number;
-}
-
-/** Pixels that changed sides between two masks of equal size. */
-export function diff(before: Plane, after: Plane, threshold = 128): Difference {
-  let added = 0;
-  let removed = 0;
-  for (let i = 0; i < before.data.length; i++) {
-    const was = before.data[i] >= threshold;
-    const is = after.data[i] >= threshold;
-    if (is && !was) added++;
-    else if (was && !is) removed++;
-  }
-  return { added, removed };
-}
-
 /** The mask at another size: the average over each target pixel's box when smaller, the nearest pixel when larger. */
 export function resample(plane: Plane, width: number, height: number): Plane {
   const out = createPlane(width, height);

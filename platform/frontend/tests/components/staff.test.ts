@@ -146,6 +146,17 @@ describe("pages for roles", () => {
     expect(router.currentRoute.value.fullPath).toBe("/login?next=/review?x=1");
   });
 
+  it("put the focus on the heading of the page they lead to, which is read out", async () => {
+    const router = makeRouter(createMemoryHistory());
+    await router.push("/login");
+    const wrapper = mount({ template: "<RouterView />" }, { global: { plugins: [router] }, attachTo: document.body });
+    await flushPromises();
+    await router.push("/nowhere");
+    await flushPromises();
+    expect(document.activeElement?.textContent).toBe("There is nothing here");
+    wrapper.unmount();
+  });
+
   it("never lead to another site", () => {
     expect(safePath("/review")).toBe("/review");
     for (const bad of ["//evil.example", "/\\evil.example", "https://evil.example", undefined, ["/x"]]) {

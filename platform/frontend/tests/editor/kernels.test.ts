@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { brushProfile, lineRect, stampDisc, strokeLine } from "../../src/editor/brush";
-import { blend, createPlane, diff, resample } from "../../src/editor/kernels";
+import { blend, createPlane, resample } from "../../src/editor/kernels";
 
 const area = { left: 0, top: 0, right: 20, bottom: 20 };
 const coverage = () => new Uint8ClampedArray(400);
@@ -73,14 +73,6 @@ it("blends towards the target by coverage", () => {
   expect(blend(200, 0, 255)).toBe(0);
   expect(blend(100, 255, 0)).toBe(100);
   expect(blend(0, 255, 128)).toBe(128);
-});
-
-it("counts what was added and what was removed", () => {
-  const before = createPlane(2, 2);
-  const after = createPlane(2, 2);
-  before.data.set([255, 255, 0, 0]);
-  after.data.set([255, 0, 255, 255]);
-  expect(diff(before, after)).toEqual({ added: 2, removed: 1 });
 });
 
 describe("resample", () => {
