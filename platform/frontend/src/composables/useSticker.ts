@@ -4,6 +4,9 @@ import { makeSticker, type Wish } from "../api/stickers";
 import type { Photo, Sticker, Target } from "../api/types";
 import { notify } from "./useAnnouncer";
 
+/** What the page shows: as large as a messenger shows it. The PNG at full size is made when it is downloaded. */
+const SHOWN: Target = "telegram";
+
 /** The sticker of a photo, made anew whenever its mask, its outline or the chosen subject changes. */
 export function useSticker(photo: Ref<Photo>, outline: Ref<boolean>, subject: Ref<string>) {
   const sticker = ref<Sticker | null>(null);
@@ -26,7 +29,7 @@ export function useSticker(photo: Ref<Photo>, outline: Ref<boolean>, subject: Re
     }
     busy.value = true;
     try {
-      sticker.value = await makeSticker(photo.value.id, wish(), "png", mine.signal);
+      sticker.value = await makeSticker(photo.value.id, wish(), SHOWN, mine.signal);
     } catch (caught) {
       if (mine.signal.aborted) return;
       if (caught instanceof ApiError && caught.passing) return again(caught);
@@ -53,7 +56,7 @@ export function useSticker(photo: Ref<Photo>, outline: Ref<boolean>, subject: Re
 
   /** Makes the file for a messenger and hands it to the browser's downloads. */
   async function download(target: Target): Promise<Sticker> {
-    const ready = target === "png" && sticker.value && !busy.value ? sticker.value : null;
+    const ready = target === SHOWN && sticker.value && !busy.value ? sticker.value : null;
     const made = ready ?? (await makeSticker(photo.value.id, wish(), target));
     const link = document.createElement("a");
     link.href = `${made.file_url}?download=1`;

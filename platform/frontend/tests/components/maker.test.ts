@@ -34,15 +34,15 @@ const photo: Photo = {
 const sticker: Sticker = {
   id: "s",
   photo: "p",
-  file_url: "/sticker.png",
-  target: "png",
+  file_url: "/sticker.webp",
+  target: "telegram",
   outline: true,
   subject: "all",
   subjects: [[0.5, 0.5]],
   width: 9,
   height: 8,
   bytes: 1234,
-  filename: "cat.png",
+  filename: "cat-telegram.webp",
   notes: [],
 };
 
@@ -59,8 +59,8 @@ describe("photo card", () => {
   it("makes the sticker at once and shows it beside the photo", async () => {
     const wrapper = card();
     await flushPromises();
-    expect(makeSticker).toHaveBeenCalledWith("p", { outline: true, subject: "all" }, "png", expect.anything());
-    expect(wrapper.get("img[alt='Sticker of cat.jpg']").attributes("src")).toBe("/sticker.png");
+    expect(makeSticker).toHaveBeenCalledWith("p", { outline: true, subject: "all" }, "telegram", expect.anything());
+    expect(wrapper.get("img[alt='Sticker of cat.jpg']").attributes("src")).toBe("/sticker.webp");
     expect(wrapper.get("img[alt='Photo cat.jpg']").attributes("src")).toBe("/photo.jpg");
   });
 
@@ -71,7 +71,12 @@ describe("photo card", () => {
     expect(wrapper.emitted("update:outline")).toEqual([[false]]);
     await wrapper.setProps({ outline: false });
     await flushPromises();
-    expect(makeSticker).toHaveBeenLastCalledWith("p", { outline: false, subject: "all" }, "png", expect.anything());
+    expect(makeSticker).toHaveBeenLastCalledWith(
+      "p",
+      { outline: false, subject: "all" },
+      "telegram",
+      expect.anything(),
+    );
     const correction = { id: "c", mask_url: "", version: 1, state: "private" as const, reason: "", created_at: "" };
     await wrapper.setProps({ photo: { ...photo, correction } });
     expect(makeSticker).toHaveBeenCalledTimes(3);
@@ -157,7 +162,32 @@ describe("choice of subject", () => {
     const wrapper = card();
     await wrapper.setProps({ subject: "largest" });
     await flushPromises();
-    expect(makeSticker).toHaveBeenLastCalledWith("p", { outline: true, subject: "largest" }, "png", expect.anything());
+    expect(makeSticker).toHaveBeenLastCalledWith(
+      "p",
+      { outline: true, subject: "largest" },
+      "telegram",
+      expect.anything(),
+    );
+  });
+});
+
+describe("download", () => {
+  it("hands out what is shown, and makes the other formats only then", async () => {
+    const saved: string[] = [];
+    vi.spyOn(HTMLAnchorElement.prototype, "click").mockImplementation(function (this: HTMLAnchorElement) {
+      saved.push(this.download);
+    });
+    const wrapper = card();
+    await flushPromises();
+    makeSticker.mockResolvedValue({ ...sticker, target: "png", filename: "cat-sticker.png" });
+    wrapper.getComponent(DownloadMenu).vm.$emit("choose", "telegram");
+    await flushPromises();
+    expect(makeSticker).toHaveBeenCalledTimes(1);
+    wrapper.getComponent(DownloadMenu).vm.$emit("choose", "png");
+    await flushPromises();
+    expect(makeSticker).toHaveBeenLastCalledWith("p", { outline: true, subject: "all" }, "png");
+    expect(saved).toEqual(["cat-telegram.webp", "cat-sticker.png"]);
+    vi.restoreAllMocks();
   });
 });
 
