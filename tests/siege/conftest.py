@@ -25,6 +25,8 @@ from segmentation.picture import encode_png
 from stickersnap.embedded import postgres
 
 sys.path.insert(0, str(Path(__file__).parent))
+import disks
+
 ROOT = Path(__file__).parents[2]
 PATIENCE = 600  # seconds that a loaded machine may take for any one step
 OPERATOR = ("olga", "olga-operates-10")
@@ -88,7 +90,7 @@ class Installation:
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """What the database answers, asked again while it is away."""
         for _ in range(PATIENCE):
-            address = postgres.url(self.state)
+            address = self.environment.get("DATABASE_URL") or postgres.url(self.state)
             with contextlib.suppress(psycopg.OperationalError):
                 if address:
                     with psycopg.connect(address, connect_timeout=10) as connection:
@@ -138,20 +140,9 @@ class Installation:
         finally:
             supervisor.resume()
 
-    @contextmanager
-    def no_room(self) -> Iterator[None]:
+    def no_room(self) -> contextlib.AbstractContextManager[None]:
         """The disk that holds the state is full meanwhile."""
-        ballast = self.state / "ballast"
-        with ballast.open("wb", buffering=0) as file:
-            for size in (1 << 20, 1 << 12):
-                with contextlib.suppress(OSError):
-                    while file.write(bytes(size)) == size:
-                        pass
-        assert os.statvfs(self.state).f_bavail == 0
-        try:
-            yield
-        finally:
-            ballast.unlink()
+        return disks.no_room(self.state)
 
     def person(self) -> "Person":
         return Person(self)
@@ -246,26 +237,13 @@ def mask_of() -> Callable[[int], bytes]:
 
 
 @contextmanager
-def small_disk(folder: Path) -> Iterator[None]:
-    """A disk in memory is mounted on `folder`, where one may; else the folder stays what it is."""
-    size = f"size={SMALL_MEGABYTES}m,mode=711"
-    mount = ["mount", "-t", "tmpfs", "-o", size, "stickersnap-siege", str(folder)]
-    mounted = os.geteuid() == 0 and subprocess.run(mount, capture_output=True, check=False).returncode == 0
-    try:
-        yield
-    finally:
-        if mounted:
-            subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-@contextmanager
 def installed(*, small: bool = False, **settings: str) -> Iterator[Installation]:
     """An installation of its own that is up, with an operator; `small`: on a disk that is soon full."""
     with tempfile.TemporaryDirectory(prefix="stickersnap-siege-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)
         state = Path(folder).resolve() / "state"
         state.mkdir(mode=0o711)
-        with small_disk(state) if small else contextlib.nullcontext():
+        with disks.small(state, SMALL_MEGABYTES) if small else contextlib.nullcontext():
             installation = Installation(state)
             installation.environment |= settings
             try:
