@@ -13,11 +13,9 @@ import io
 import os
 import sys
 import tempfile
-import threading
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ import numpy as np
 import requests
 import servers
 from PIL import Image
+from visitors import Visitors
 
 from segmentation.mask import encode_png
 from training.simulate import by_night
@@ -67,44 +66,6 @@ class Browser(requests.Session):
         answer = self.request(method, self.api + path, headers=headers, timeout=120, **options)
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json()
-
-
-@dataclass
-class Visitor:
-    """Someone who asks for a sticker every second: (when, which weights answered), and what went wrong."""
-
-    url: str
-    photo: bytes
-    answers: list[tuple[float, str]] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
-    over: threading.Event = field(default_factory=threading.Event)
-
-    def run(self) -> None:
-        while not self.over.wait(1):
-            try:
-                answer = requests.post(f"{self.url}/", files={"data": self.photo}, timeout=120)
-            except requests.RequestException as error:
-                self.failures.append(repr(error))
-                continue
-            if answer.status_code in (200, 422):
-                self.answers.append((time.time(), answer.headers["X-Weights"]))
-            else:
-                self.failures.append(f"{answer.status_code} {answer.text}")
-
-    def first(self, weights: str) -> float:
-        """When these weights first answered."""
-        while not (times := [when for when, by in list(self.answers) if by == weights]):
-            time.sleep(0.1)
-        return min(times)
-
-    def __enter__(self) -> "Visitor":
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.over.set()
-        self.thread.join()
 
 
 def contribute(person: Browser, pairs: Iterator[Pair], uncorrected: Iterator[Pair]) -> int:
@@ -173,7 +134,7 @@ def go(data: Path, side: int, state: Path) -> dict[str, Any]:
         operator = Browser(server.url)
         operator.ask("POST", "session/login/", json=dict(zip(("username", "password"), OPERATOR, strict=True)))
         print(f"{fixes} fixes are sent, {UNCORRECTED} photos without one", flush=True)
-        with Visitor(server.url, first) as visitor:
+        with Visitors(f"{server.url}/", first, pause=1) as visitors:
             approving = time.time()
             approve_all(operator)
             began = time.time()
@@ -181,9 +142,9 @@ def go(data: Path, side: int, state: Path) -> dict[str, Any]:
             run, seen = followed(operator, began)
             print(run["message"])
             assert run["state"] == "promoted", "nothing was promoted: nothing to measure"
-            served = visitor.first(run["weights"])
+            served = visitors.first(run["weights"])
         found = stages(state / "runs" / run["id"], began, seen, seen["promoted"], served)
-    assert not visitor.failures, visitor.failures[:3]
+    assert not visitors.failures, visitors.failures[:3]
     evidence = run["decision"]["evidence"]
     return {
         "fixes": fixes,
@@ -195,7 +156,7 @@ def go(data: Path, side: int, state: Path) -> dict[str, Any]:
         "minutes": (served - began) / 60,
         "load": os.getloadavg()[2],
         "gain": 100 * evidence["gain"],
-        "answers": len(visitor.answers),
+        "answers": len(visitors.answers),
     }
 
 

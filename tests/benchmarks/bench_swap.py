@@ -6,18 +6,15 @@ The real service; two sets of weights that are used in turn by an operator's cho
 import os
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import requests
 import servers
 from bench_service import bar
 from load import percentile
+from visitors import Visitors
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -25,7 +22,6 @@ TIMES = int(os.environ.get("BENCH_SWAPS", "20"))
 BACK = max(1, TIMES // 4)
 RATE = 4.0
 PATIENCE = 60.0
-ANSWERED = (200, 422)
 BARS = {"swap": 2.0, "rollback": 5.0}
 
 # A second set that differs in one weight, so that it answers the golden pictures as its own card says.
@@ -57,56 +53,6 @@ for line in sys.stdin:
         made = services.weights_use(weights=arrivals.weights_find(name), by="bench")
     print(made.weights_id, time.time(), flush=True)
 """
-
-
-@dataclass
-class Visitors:
-    """A photo every quarter of a second, whatever became of the one before: when each answer came, and by what."""
-
-    url: str
-    photo: bytes
-    answers: list[tuple[float, str]] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
-    over: threading.Event = field(default_factory=threading.Event)
-
-    def visit(self) -> None:
-        try:
-            answer = requests.post(self.url, files={"data": self.photo}, timeout=PATIENCE)
-        except requests.RequestException as error:
-            self.failures.append(repr(error))
-            return
-        if answer.status_code in ANSWERED:
-            self.answers.append((time.time(), answer.headers["X-Weights"]))
-        else:
-            self.failures.append(f"{answer.status_code} {answer.text}")
-
-    def run(self) -> None:
-        going: list[threading.Thread] = []
-        due = time.monotonic()
-        while not self.over.wait(max(0.0, due - time.monotonic())):
-            going.append(threading.Thread(target=self.visit))
-            going[-1].start()
-            due += 1 / RATE
-        for thread in going:
-            thread.join()
-
-    def first(self, weights: str, since: float) -> float:
-        """When these weights first answered after `since`."""
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            if times := [when for when, by in list(self.answers) if by == weights and when >= since]:
-                return min(times)
-            time.sleep(0.02)
-        raise AssertionError(f"{weights[:12]} never answered.")
-
-    def __enter__(self) -> "Visitors":
-        self.thread = threading.Thread(target=self.run)
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.over.set()
-        self.thread.join()
 
 
 @contextmanager
@@ -145,13 +91,13 @@ def test_swap(notes: dict, folder: Path, photos: dict[str, list[Path]]) -> None:
     subprocess.run([sys.executable, "-c", OTHER, str(other)], cwd=servers.ROOT, check=True)
     with servers.stickersnap(state) as server:
         servers.first_answer(server, photos["tiny"][0])
-        visitors = Visitors(f"{server.url}/", photos["tiny"][0].read_bytes())
+        visitors = Visitors(f"{server.url}/", photos["tiny"][0].read_bytes(), pause=1 / RATE, patient=False)
         with operator(state, other) as (sha256, tell), visitors:
             seconds: dict[str, list[float]] = {"swap": [], "rollback": []}
             wishes = [("swap", f"use {('starter', sha256)[n % 2]}") for n in range(1, TIMES + 1)]
             for kind, wish in [*wishes, *[("rollback", "back")] * BACK]:
                 weights, when = tell(wish)
-                seconds[kind].append(visitors.first(weights, when) - when)
+                seconds[kind].append(visitors.first(weights, when, PATIENCE) - when)
     kinds = {
         kind: {"times": len(taken), "p50": percentile(taken, 0.5), "most": max(taken), "bar": BARS[kind]}
         for kind, taken in seconds.items()

@@ -18,11 +18,15 @@ def newest_run(operator):
     return operator.get_ok("releases/runs/")["results"][0]
 
 
-SCHEDULE = """
-import django, time
+# The hour strikes now for one of the periodic tasks.
+STRIKE = """
+import django, sys, time
+from contextlib import suppress
 django.setup()
 from procrastinate.contrib.django import app
-app.configure_task("stickersnap.releases.tasks.retrain_scheduled").defer(timestamp=int(time.time()))
+from procrastinate.exceptions import AlreadyEnqueued
+with suppress(AlreadyEnqueued):
+    app.configure_task(f"stickersnap.releases.tasks.{sys.argv[1]}").defer(timestamp=int(time.time()))
 """
 
 
@@ -40,11 +44,11 @@ def test_from_photo_to_better_weights_and_back(service, learnt_from, steady_load
     patiently(steady_load.newest, "The first sticker of the steady load")
 
     # An operator says when; the hour strikes; the worker freezes, trains, decides.
-    policy = {"enabled": True, "corrections_minimum": learnt_from, "minutes": 1.0, "heldout_minimum": 4}
+    policy = {"enabled": True, "corrections_minimum": learnt_from, "minutes": 0.6, "heldout_minimum": 4}
     trials = {"shadow_share": 1.0, "shadow_hours": 24, "canary_share": 0.5, "canary_hours": 24}
     operator.ok("PATCH", "releases/policy/", json={**policy, **trials})
     assert "Nothing is in the way" in service.manage("retrain", "--dry-run")
-    service.run("-c", SCHEDULE)
+    service.run("-c", STRIKE, "retrain_scheduled")
     patiently(lambda: operator.get_ok("releases/runs/")["results"], "The scheduled run")
     again = operator.call("POST", "releases/retrain/", json={})
     assert (again.status_code, again.json()["code"]) == (409, "already_running")
@@ -66,6 +70,7 @@ def test_from_photo_to_better_weights_and_back(service, learnt_from, steady_load
     answered = person.ok("POST", "photos/", files={"image": ("next.png", steady_load.photo)})
     assert answered["prediction"]["weights"] == old
     trial = f"releases/rollouts/{rollout['id']}/"
+    service.run("-c", STRIKE, "shadow_answer")
     (told,) = patiently(lambda: operator.get_ok(f"{trial}shadow/")["results"], "The silent answer")
     assert told["photo"] == answered["id"]
     assert operator.get(service.address + told["difference_url"]).content[:4] == b"\x89PNG"
@@ -101,11 +106,10 @@ def test_from_photo_to_better_weights_and_back(service, learnt_from, steady_load
     assert [d["weights"] for d in operator.get_ok("releases/deployments/")["results"]] == [old, new, old]
 
     # Whoever asked meanwhile got an answer, and each change of weights was seen once.
-    steady_load.over.set()
-    steady_load.thread.join()
+    steady_load.leave()
     assert steady_load.failures == []
-    assert {status for status, _ in steady_load.answers} == {200}
-    digests = [digest for _, digest in steady_load.answers]
+    assert {answer.status for answer in steady_load.answers} == {200}
+    digests = [answer.weights for answer in steady_load.answers]
     assert [d for i, d in enumerate(digests) if i == 0 or digests[i - 1] != d] == [old, new, old]
 
     said = service.manage("doctor", "--url", service.address)
@@ -149,7 +153,7 @@ def test_a_training_that_is_killed_goes_on_from_its_checkpoint_and_ends(service,
     operator = service.operator()
     champion = operator.get_ok("weights/current/")["sha256"]
     operator.ok("PATCH", "releases/policy/", json={"enabled": False, "shadow_share": 0, "canary_share": 0})
-    asked = operator.ok("POST", "releases/retrain/", json={"epochs": 10_000, "minutes": 0.6})
+    asked = operator.ok("POST", "releases/retrain/", json={"epochs": 10_000, "minutes": 0.25})
 
     def epochs():
         return [epoch for epoch, _ in newest_run(operator)["curves"]["train_loss"]]
@@ -177,7 +181,9 @@ def test_a_training_that_is_killed_goes_on_from_its_checkpoint_and_ends(service,
     stop_worker(kill=True)
     patiently(lambda: not psutil.pid_exists(pid), "The end of the killed worker's training")
     assert operator.get_ok("weights/current/")["sha256"] == service.ready()["weights"] == champion
+    service.rows("UPDATE releases_trainingrun SET lease_expires_at = now() WHERE state = 'training' RETURNING id")
     service.start("worker")
+    service.run("-c", STRIKE, "runs_sweep")
     patiently(lambda: newest_run(operator)["state"] in OVER, "The end of the run")
 
     run = newest_run(operator)
@@ -215,4 +221,4 @@ def test_an_operators_choice_serves_and_is_taken_back_without_a_lost_request(
     operator.ok("POST", "releases/rollback/")
     patiently(lambda: steady_load.newest() == old, "An answer of the first weights again")
     assert steady_load.failures == []
-    assert {status for status, _ in steady_load.answers} <= {200, 422}
+    assert {answer.status for answer in steady_load.answers} <= {200, 422}
