@@ -90,7 +90,6 @@ def test_in_the_middle_of_the_training(cramped):
     with cramped.no_room():
         run = ended(cramped)
         said_and_served(cramped, run, champion)
-        assert "The checkpoint cannot be written" in run["message"]
     assert checkpoint.load(folder_of(cramped, run) / "checkpoint.pt")
     taken_up = retrained(cramped, **WISHES)
     assert taken_up["state"] in JUDGED, taken_up["message"]
@@ -101,8 +100,8 @@ def test_in_the_middle_of_the_training(cramped):
 
 
 def test_as_the_new_weights_arrive(cramped):
-    champion = serving(cramped)
-    asked(cramped, **WISHES)
+    champion, wishes = serving(cramped), WISHES | {"minutes": 0.31}  # no other run's checkpoint is of these
+    asked(cramped, **wishes)
     made = folder_of(cramped, training(cramped)) / "weights"
 
     def there() -> bool:
@@ -121,7 +120,7 @@ def test_as_the_new_weights_arrive(cramped):
         said_and_served(cramped, run, champion)
     assert {path.name for path in (cramped.state / "weights").iterdir()} >= {champion}
     assert not list((cramped.state / "weights").glob(".arriving-*"))
-    run = retrained(cramped, **WISHES)
+    run = retrained(cramped, **wishes)
     assert run["state"] in JUDGED, run["message"]
 
 
