@@ -62,6 +62,12 @@ def note(state: Path, address: str, children: list[int]) -> None:
         file.truncate()
 
 
+def address(state: Path) -> str | None:
+    """Where the service says that it answers; None where none runs by `manage.py up`."""
+    said = _read(state).get("address")
+    return str(said) if said else None
+
+
 def check_port(host: str, port: int) -> None:
     """Raises ClaimError where nothing can listen on host:port."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:

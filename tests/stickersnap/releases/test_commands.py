@@ -52,6 +52,13 @@ def test_doctor_says_what_is_deployed_and_what_does_not_run(capsys):
         assert part in said
 
 
+def test_doctor_asks_where_the_service_says_that_it_is(web, settings, capsys):
+    web.update(status="ok", weights=services.starter_deploy().weights_id, device="cpu")
+    (settings.STATE / "up.json").write_text(json.dumps({"address": web["url"]}))
+    call_command("doctor")
+    assert web["url"] in capsys.readouterr().out
+
+
 def test_doctor_fails_when_nothing_is_deployed(capsys):
     with pytest.raises(SystemExit) as stopped:
         call_command("doctor", "--url", NOWHERE)

@@ -13,6 +13,18 @@ from stickersnap.releases.models import TrainingRun
 BY = "command line"
 MARKS = {Health.WELL: "ok  ", Health.NOTE: "note", Health.ILL: "STOP"}
 
+SAID = {
+    "process": "",
+    "checkpoint": "",
+    "sample": "",
+    "start": "Training …",
+    "interpolate": "Took as much of the new weights as helps without forgetting.",
+    "evaluate": "Compared with what serves, on the held-out photos.",
+    "forms": "Made the ONNX forms.",
+    "done": "Trained.",
+}
+"""What the training's events mean to a person; nothing where there is no more to say."""
+
 
 class Command(BaseCommand):
     help = "Freezes the approved corrections, fine-tunes the champion on them and deploys what beats it."
@@ -62,5 +74,6 @@ class Command(BaseCommand):
         self.stdout.write("Nothing is in the way of `manage.py retrain --now`. Nothing was changed.")
 
     def _report(self, line: str) -> None:
-        self.stdout.write(line)
-        self.stdout.flush()
+        if said := SAID.get(line, line):
+            self.stdout.write(said)
+            self.stdout.flush()
