@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import edge_scenes
 import numpy as np
@@ -19,7 +20,9 @@ from scipy import ndimage
 
 from segmentation import edge, foreground, mask, picture, weights
 from segmentation.predictor import TorchPredictor
+from training.dataset import paired, read_pair, validation_split
 from training.metrics import Figures
+from training.pairs import Cache, plain_index
 
 FOUND = 0.75  # IoU from which on the network found the subject: an edge can be judged
 NEAR = 12  # pixels beside the true contour: the band
@@ -44,6 +47,11 @@ def refined_foreground(rgb: Array, alpha: Array) -> tuple[Array, Array]:
     return sharp, foreground.estimate(rgb, sharp)
 
 
+def untidied_foreground(rgb: Array, alpha: Array) -> tuple[Array, Array]:
+    sharp = untidied(rgb, alpha)
+    return sharp, foreground.estimate(rgb, sharp)
+
+
 def closed_form(rgb: Array, alpha: Array) -> tuple[Array, Array]:
     """Levin 2008 and Germer 2020 as pymatting has them, unknown within 10 pixels of the network's contour."""
     import pymatting
@@ -60,6 +68,7 @@ METHODS: dict[str, Method] = {
     "settled, photo's colours": settled,
     "settled, estimated colours": settled_foreground,
     "refined, photo's colours": refined,
+    "refined, not tidied, estimated colours": untidied_foreground,
     "refined, estimated colours": refined_foreground,
     "pymatting: closed form, multi-level": closed_form,
 }
@@ -139,19 +148,61 @@ def known_alpha(shared: Path, count: int) -> None:
         print(f"| {name} | {np.mean(errors):.2f} |")
 
 
-def contours(folder: Path) -> None:
-    """IoU and boundary F against masks people drew."""
+def contours(name: str, pairs: Iterable[tuple[Array, Array]]) -> None:
+    """IoU and boundary F against masks people drew, and the small patches that are seen."""
     predictor = TorchPredictor(weights.load(weights.starter_folder()), "cpu")
-    before, after = Figures(), Figures()
-    for path in sorted((folder / "masks").glob("*.png")):
-        rgb = np.asarray(Image.open(next((folder / "images").glob(f"{path.stem}.*"))).convert("RGB"))
-        truth, alpha = np.asarray(Image.open(path).convert("L")), predictor.predict(rgb).alpha
-        before.add(mask.settle(alpha), truth)
-        after.add(edge.refine(rgb, alpha), truth)
-    print(f"\n### {folder.name}: {len(before.ious)} pictures, masks drawn by people\n")
-    print("| | mean IoU | boundary F | MAE |\n|---|---|---|---|")
-    for name, figures in (("settled", before.summary()), ("refined", after.summary())):
-        print(f"| {name} | {figures['mean_iou']:.4f} | {figures['mean_boundary_f']:.4f} | {figures['mae']:.4f} |")
+    figures = {method: Figures() for method in CONTOURS}
+    patches: dict[str, list[tuple[int, int]]] = {method: [] for method in [*CONTOURS, "people"]}
+    for rgb, truth in pairs:
+        alpha = predictor.predict(rgb).alpha
+        for method, mask_of in CONTOURS.items():
+            made = mask_of(rgb, alpha)
+            figures[method].add(made, truth)
+            patches[method].append(small_patches(made))
+        patches["people"].append(small_patches(truth))
+    print(f"\n### {name}: {len(patches['people'])} pictures, masks drawn by people\n")
+    print("| | mean IoU | boundary F | MAE | crumbs a picture | pinholes a picture |\n|---|---|---|---|---|---|")
+    for method, found in figures.items():
+        f, (crumbs, holes) = found.summary(), np.mean(patches[method], 0)
+        print(f"| {method} | {f['mean_iou']:.4f} | {f['mean_boundary_f']:.4f} | {f['mae']:.4f} "
+              f"| {crumbs:.2f} | {holes:.2f} |")  # fmt: skip
+    print("| the people's own masks | | | | {:.2f} | {:.2f} |".format(*np.mean(patches["people"], 0)), flush=True)
+
+
+def untidied(rgb: Array, alpha: Array) -> Array:
+    """As `edge.refine`, its crumbs and pinholes left."""
+    with patch.object(edge, "tidied", lambda region: region):
+        return edge.refine(rgb, alpha)
+
+
+CONTOURS: dict[str, Callable[[Array, Array], Array]] = {
+    "settled": lambda _, alpha: mask.settle(alpha),
+    "refined, not tidied": untidied,
+    "refined": edge.refine,
+}
+
+
+def small_patches(alpha: Array) -> tuple[int, int]:
+    """Islands beside the largest and holes, each of up to a hundredth of what is cut at one half."""
+    inside = alpha >= mask.HALF
+    most = 0.01 * inside.sum()
+    return counted(inside, most), counted(~inside, most)
+
+
+def counted(inside: NDArray[np.bool_], most: float) -> int:
+    labels, count = ndimage.label(inside)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    return int((sizes <= most).sum())
+
+
+def validation(folder: Path) -> Iterator[tuple[Array, Array]]:
+    """Of the training photographs those that nothing was trained on, as training itself puts them aside."""
+    _, held = validation_split(plain_index(folder, Cache(0)))
+    return ((pair.rgb, pair.mask) for pair in held)
+
+
+def all_of(folder: Path) -> Iterator[tuple[Array, Array]]:
+    return (read_pair(image, drawn, None) for image, drawn in paired(folder))
 
 
 def spent(work: Callable[[], object], times: int = 9) -> float:
@@ -173,6 +224,8 @@ def speed() -> None:
     rgba = mask.cutout(whole, large)
     print(f"| edge.refine | {spent(lambda: edge.refine(scene.rgb, small)):.0f} "
           f"| {spent(lambda: edge.refine(whole, small), 3):.0f} |")  # fmt: skip
+    print(f"| of which edge.tidied | {spent(lambda: edge.tidied(fine)):.0f} "
+          f"| {spent(lambda: edge.tidied(large), 3):.0f} |")  # fmt: skip
     print(f"| foreground.estimate | {spent(lambda: foreground.estimate(scene.rgb, fine)):.0f} "
           f"| {spent(lambda: foreground.estimate(whole, large), 3):.0f} |")  # fmt: skip
     print(f"| PNG of the cut-out | {spent(lambda: picture.encode_png(mask.cutout(scene.rgb, fine))):.0f} "
@@ -189,8 +242,11 @@ def main() -> None:
     speed()
     composites(options.shared, options.count, methods)
     known_alpha(options.shared, min(10, options.count))
-    if (options.shared / "data" / "ecssd").is_dir():
-        contours(options.shared / "data" / "ecssd")
+    data = options.shared / "data"
+    if (data / "train").is_dir():
+        contours("validation", validation(data / "train"))
+    if (data / "ecssd").is_dir():
+        contours("ecssd", all_of(data / "ecssd"))
 
 
 if __name__ == "__main__":
