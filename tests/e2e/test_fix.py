@@ -1,6 +1,5 @@
 """The fix: brush and eraser over the photo, and a sticker that is pixel for pixel the mask that was painted."""
 
-import io
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,9 +59,11 @@ def answer_consent(page: Any, answer: str) -> None:
 
 
 def stickers_alpha(page: Any, name: str) -> np.ndarray:
-    """The alpha of the sticker that the page shows, HxW uint8."""
-    address = page.get_by_alt_text(f"Sticker of {name}").get_attribute("src")
-    sticker = Image.open(io.BytesIO(page.context.request.get(address).body()))
+    """The alpha of the sticker as it is downloaded at full size, HxW uint8."""
+    page.get_by_role("article", name=name).get_by_role("button", name="Download").click()
+    with page.expect_download() as started:
+        page.get_by_role("menuitem", name="PNG").click()
+    sticker = Image.open(started.value.path())
     return np.asarray(sticker.convert("RGBA").getchannel("A"))
 
 
