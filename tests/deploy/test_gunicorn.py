@@ -1,5 +1,7 @@
 """deploy/gunicorn.conf.py, read by a real gunicorn."""
 
+import contextlib
+import http.client
 import os
 import signal
 import subprocess
@@ -43,7 +45,7 @@ def web(command, tmp_path, free_port, wait_until):
     (tmp_path / "application.py").write_text(APPLICATION)
     address = f"127.0.0.1:{free_port()}"
     with (tmp_path / "log").open("w") as log:
-        environment = _environment(WEB_BIND=address, WEB_THREADS="2")
+        environment = _environment(WEB_BIND=address, WEB_THREADS="2", WEB_GRACEFUL_TIMEOUT="600")
         process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=log)
     wait_until(lambda: process.poll() is not None or _read(f"http://{address}/") is not None)
     yield process, f"http://{address}"
@@ -82,6 +84,15 @@ def test_an_answer_under_way_survives_a_stop(web, tmp_path, wait_until):
     slow.join()
     assert answers == [b"True False"]
     assert process.wait() == 0
+
+
+def test_connections_that_nobody_uses_do_not_hold_up_a_stop(web):
+    process, address = web
+    with contextlib.closing(http.client.HTTPConnection(address.removeprefix("http://"))) as idle:
+        idle.request("GET", "/")
+        assert idle.getresponse().read() == b"True False"
+        process.terminate()
+        assert process.wait(120) == 0, "it waits for those whose answers are under way, for up to 600 s here"
 
 
 @pytest.mark.parametrize(("name", "value"), [("WEB_THREADS", "many"), ("WEB_THREADS", "0"), ("WEB_TIMEOUT", "-1")])

@@ -18,6 +18,7 @@ from selectors import EVENT_READ
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 LINGER_SECONDS = 5.0
+LOOK_SECONDS = 0.5
 FIRST_LINE = 512
 CHUNK = 1 << 16
 NOBODY_THERE = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED)
@@ -60,6 +61,11 @@ class DoorWorker(ThreadWorker):
     def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
         if not self._refused(conn, self.keepalived_conns.remove):
             super().on_client_socket_readable(conn, client)
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Looks up now and then: gunicorn, once told to stop, would wait for as long as answers may take, though no
+        connection is open but idle ones whose time is over."""
+        super().wait_for_and_dispatch_events(min(timeout, LOOK_SECONDS))
 
     def murder_pending(self) -> None:
         """Also gives up who was refused and goes on sending."""
