@@ -11,7 +11,7 @@ from typing import Any
 
 import disks
 import pytest
-from retraining import AGAIN, JUDGED, OVER, approved, asked, ended, retrained, run_of, serving, training
+from retraining import AGAIN, JUDGED, approved, asked, ended, retrained, serving, training
 
 from segmentation import weights
 from stickersnap.embedded.testing import throwaway
@@ -110,11 +110,7 @@ def test_as_the_new_weights_arrive(cramped):
         except weights.WeightsError:
             return False
 
-    deadline = time.monotonic() + 600
-    while not there():
-        assert run_of(cramped)["state"] not in OVER, run_of(cramped)["message"]
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    cramped.wait_for(there, "weights with their forms")
     with cramped.no_room():
         run = ended(cramped)
         said_and_served(cramped, run, champion)
