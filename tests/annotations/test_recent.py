@@ -2,7 +2,7 @@
 
 from PIL import Image
 
-from annotations.recent import Recent
+from annotations.recent import SECONDS, Recent
 
 FIRST, SECOND, THIRD = "1", "2", "3"
 
@@ -46,3 +46,16 @@ def test_a_photo_that_would_take_half_the_room_is_left_alone() -> None:
     recent.keep(FIRST, Image.new("RGB", (40, 30)))
     assert recent.get(FIRST) is None
     assert recent.bytes == 0
+
+
+def test_none_is_kept_for_long_though_it_is_used_and_nobody_says_that_it_was_deleted() -> None:
+    now = [0.0]
+    recent = Recent(clock=lambda: now[0])
+    recent.keep(FIRST, Image.new("RGB", (40, 30)))
+    now[0] = SECONDS
+    recent.keep(SECOND, Image.new("RGB", (40, 30)))
+    assert recent.get(FIRST) is not None
+    now[0] = SECONDS + 1
+    assert recent.get(SECOND) is not None
+    assert recent.bytes == 40 * 30 * 4
+    assert recent.get(FIRST) is None
