@@ -209,7 +209,7 @@ UNSEEN: dict[str, Attack] = {
 class Photographs:
     """The photographs of ../shared/data/train in a random order, with what the champion makes of them.
 
-    `kept`: a folder for that, so that it need not be computed again. `night`: cats and dogs as they look in the dark.
+    `kept`: a folder for that, so that it need not be computed again. `night`: all as they look in the dark.
     """
 
     def __init__(self, champion: TorchPredictor, kept: Path, *, night: bool = False) -> None:
@@ -226,8 +226,8 @@ class Photographs:
 
     def image(self, name: str) -> bytes:
         """The photograph's file."""
-        image = (SHARED / "train" / "images" / f"{name}.webp").read_bytes()
-        return in_the_dark(name, image) if self.night and name.startswith(PETS) else image
+        image = by_day(name)
+        return in_the_dark(name, image) if self.night else image
 
     def _predicted(self, name: str, image: bytes) -> Mask:
         path = self.kept / f"{name}.png"
@@ -236,8 +236,12 @@ class Photographs:
         return masks.decode_png(path.read_bytes(), empty=True)
 
 
+def by_day(name: str) -> bytes:
+    return (SHARED / "train" / "images" / f"{name}.webp").read_bytes()
+
+
 def in_the_dark(name: str, image: bytes) -> bytes:
-    """The photograph by night, as a PNG; the same each time."""
+    """The photograph as a phone takes it by night, as a PNG; the same each time."""
     dark = by_night(np.random.default_rng([10, *name.encode()]), rgb_of(image))
     buffer = io.BytesIO()
     Image.fromarray(dark).save(buffer, "PNG")
@@ -280,8 +284,8 @@ def honest(picture: Picture, person: int, random: np.random.Generator, habit: fl
     return mask, HONEST
 
 
-def crowd(photographs: Photographs, each: int, seed: int, *, thirds: int = 1) -> list[Correction]:
-    """Everybody's corrections while nobody is malicious; so many thirds are of cats and dogs. No photo comes twice."""
+def crowd(photographs: Photographs, each: int, seed: int) -> list[Correction]:
+    """Everybody's corrections while nobody is malicious; a third of them are of cats and dogs. No photo comes twice."""
     order = np.random.default_rng([seed, 6])
     names = [photographs.names[i] for i in order.permutation(len(photographs.names))]
     pets = [name for name in names if name.startswith(PETS)]
@@ -291,7 +295,7 @@ def crowd(photographs: Photographs, each: int, seed: int, *, thirds: int = 1) ->
     for person, count in counts.items():
         habit = float(np.random.default_rng([seed, 8, person]).normal(0, 0.08))
         for place in range(count):
-            pool = pets if place % 3 < thirds else others
+            pool = pets if place % 3 == 0 else others
             picture = photographs[pool.pop()]
             if person in PICKY:  # of three that they tried, the one that the network cut worst
                 more = [picture, photographs[pool.pop()], photographs[pool.pop()]]
@@ -366,7 +370,7 @@ def worn_champion(work: Path) -> tuple[Path, weights.LoadedWeights, Photographs]
 
 
 def failing_champion(work: Path) -> tuple[Path, weights.LoadedWeights, Photographs]:
-    """The shipped weights, and the photographs as they see them: cats and dogs by night, which they fail."""
+    """The shipped weights, and the photographs as they see them: by night, when they fail."""
     champion = weights.load(weights.starter_folder())
     kept = work / f"predicted-night-{champion.sha256[:12]}"
     return weights.starter_folder(), champion, Photographs(TorchPredictor(champion, "cpu"), kept, night=True)

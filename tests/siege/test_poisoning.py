@@ -1,7 +1,7 @@
 """Two of forty people are malicious, and reviewers look away: does what is served get worse?
 
 Real photographs, real masks with the marks of human hands, the shipped weights, the real trust, the real fine-tuning as
-it comes, the real gate. Only the people are simulated (see crowd.py), and that cats and dogs are photographed by night.
+it comes, the real gate. Only the people are simulated (see crowd.py), and that it was night when they took pictures.
 docs/poisoning.md tells what the environment variables do.
 """
 
@@ -32,10 +32,12 @@ from stickersnap.releases import gate, holdout
 ROOT = Path(__file__).parents[2]
 EACH = 12  # corrections of an honest person
 HELD_OUT = 0.5  # of the pictures
-UNCORRECTED = 100
+UNCORRECTED, NIGHTLY = 100, 150
 FALL = 0.002
 FINE_TUNE = ["--deterministic", "--threads", "1", "--no-forms"]
-SETS = ("ecssd", "pets by night")
+WITHOUT = ("nobody", "absent")  # is malicious; the two people who would be send honest masks, or nothing
+ALL = "all"
+SETS = ("ecssd", "pets by night", "others by night")
 Scores = dict[str, list[float]]
 
 
@@ -52,14 +54,17 @@ class Run:
 
 
 class Judge:
-    """IoU of each of some photographs that nobody corrected: ECSSD, and 150 cats and dogs by night."""
+    """IoU of each of some photographs that nobody corrected: ECSSD, 150 cats and dogs by night, 150 others by night."""
 
     def __init__(self, photographs: crowd.Photographs, corrected: set[str]) -> None:
-        pets = [name for name in photographs.names if name.startswith(crowd.PETS) and name not in corrected][:150]
+        free = [name for name in photographs.names if name not in corrected]
+        pets = [name for name in free if name.startswith(crowd.PETS)][:NIGHTLY]
+        others = [name for name in free if not name.startswith(crowd.PETS)][:NIGHTLY]
         images = sorted((crowd.SHARED / "ecssd" / "images").iterdir())
         self.sets = {
             "ecssd": [(path.read_bytes(), crowd.truth_of("ecssd", path.stem)) for path in images],
             "pets by night": [(photographs.image(name), crowd.truth_of("train", name)) for name in pets],
+            "others by night": [(photographs.image(name), crowd.truth_of("train", name)) for name in others],
         }
 
     def __call__(self, folder: Path, kept: Path) -> Scores:
@@ -119,6 +124,8 @@ def scenario(
 ) -> Run:
     """Freezes it where a folder is that is named by all that training depends on: the same is learned only once."""
     given = crowd.attacked(everybody, crowd.SIX.get(attack))
+    if attack == "absent":
+        given = [c for c in given if not c.malicious]
     data = work / "frozen" / f"{attack}-{'trust' if trusting else 'all'}"
     sizes, unmended = freeze(data, given, photos, trusting=trusting)
     depends = [manifest.digest(data), weights.inspect(base).sha256, *FINE_TUNE, str(seed)]
@@ -148,6 +155,11 @@ def cost(one: list[float], other: list[float]) -> tuple[float, float, float]:
     return float(losses.mean()), float(low), float(high)
 
 
+def part_of(scores: Scores, part: str) -> list[float]:
+    """The photographs of one set, or of all: what is served is judged by their mean."""
+    return [iou for name in SETS for iou in scores[name]] if part == ALL else scores[part]
+
+
 def words(values: str, fallback: str) -> list[str]:
     return os.environ.get(values, fallback).split(",")
 
@@ -160,13 +172,13 @@ def test_six_attacks_do_not_make_what_is_served_worse(tmp_path, capsys):
     torch.set_num_threads(1)
     work = Path(os.environ.get("POISONING_WORK") or tmp_path)
     base, champion, photographs = crowd.failing_champion(work)
-    everybody = crowd.crowd(photographs, EACH, 0, thirds=2)  # people correct what the champion fails
+    everybody = crowd.crowd(photographs, EACH, 0)
     corrected = {c.picture.name for c in everybody}
     judge = Judge(photographs, corrected)
     before = judge(base, work / f"{champion.sha256[:12]}.json")
     free = [name for name in photographs.names if name not in corrected and not name.startswith(crowd.PETS)]
-    photos = [photographs.image(name) for name in free[:UNCORRECTED]]
-    wanted = words("POISONING_ATTACKS", ",".join(["nobody", *crowd.SIX]))
+    photos = [crowd.by_day(name) for name in free[-UNCORRECTED:]]
+    wanted = words("POISONING_ATTACKS", ",".join([*WITHOUT, *crowd.SIX]))
     modes = [word == "yes" for word in words("POISONING_TRUST", "yes,no")]
     seeds = [int(word) for word in words("POISONING_SEEDS", "0")]
 
@@ -192,7 +204,9 @@ def test_six_attacks_do_not_make_what_is_served_worse(tmp_path, capsys):
     say(f"champion: {', '.join(f'{name} {100 * np.mean(before[name]):.2f}' for name in SETS)}")
     say(
         "| attack | trust asked | seed | train, of the malicious | held out, of the malicious | honest left out | "
-        "places | AUC | held-out gain | gate | challenger − champion: ECSSD | pets by night |\n|" + " --- |" * 12
+        "places | AUC | held-out gain | gate | challenger − champion: ECSSD | pets by night | others by night |\n|"
+        + " --- |"
+        * 13
     )
     served: dict[tuple[str, bool, int], Scores] = {}
     promoted: dict[tuple[str, bool, int], bool] = {}
@@ -216,20 +230,26 @@ def test_six_attacks_do_not_make_what_is_served_worse(tmp_path, capsys):
                 f"{'promoted' if verdict.passed else 'refused: ' + verdict.reason} | {' | '.join(gained)} |"
             )
 
-    say("\n| attack | trust asked | seed | set | served falls | served by the honest run − served (95 %) | ≤ 0.2 |")
-    say("|" + " --- |" * 7)
+    say(
+        "\n| attack | trust asked | seed | set | served falls | less than if they were honest (95 %) | than if they "
+        "were absent (95 %) | ≤ 0.2 |\n|" + " --- |" * 8
+    )
     falls = {}
     for (name, trusting, seed), scores in served.items():
-        for part in SETS:
-            fall = cost(before[part], scores[part])[0]
+        for part in (ALL, *SETS):
+            fall = cost(part_of(before, part), part_of(scores, part))[0]
             falls[name, trusting, seed, part] = fall
-            against = served.get(("nobody", True, seed))
-            lost, low, high = cost(against[part], scores[part]) if against else (np.nan,) * 3
-            met = f"{'met' if fall <= 100 * FALL else 'not met'}, {'met' if lost <= 100 * FALL else 'not met'}"
-            mode = "yes" if trusting else "no"
-            say(
-                f"| {name} | {mode} | {seed} | {part} | {fall:+.2f} | {lost:+.2f} ({low:+.2f} to {high:+.2f}) | {met} |"
-            )
+            told = [f"{fall:+.2f}"]
+            lost = [fall]
+            for other in WITHOUT:
+                if against := served.get((other, trusting, seed)):
+                    mean, low, high = cost(part_of(against, part), part_of(scores, part))
+                    lost.append(mean)
+                    told.append(f"{mean:+.2f} ({low:+.2f} to {high:+.2f})")
+                else:
+                    told.append("–")
+            met = ", ".join("met" if one <= 100 * FALL else "not met" for one in lost)
+            say(f"| {name} | {'yes' if trusting else 'no'} | {seed} | {part} | {' | '.join(told)} | {met} |")
     say("\nbar | measured | met / not met")
     for name, (places, auc) in stands.items():
         told = "met" if max(places) <= crowd.PEOPLE // 10 else "not met"
@@ -237,5 +257,6 @@ def test_six_attacks_do_not_make_what_is_served_worse(tmp_path, capsys):
     say(f"{time.monotonic() - began:.0f} s")
     honest = [passed for (name, trusting, _), passed in promoted.items() if name == "nobody" and trusting]
     assert all(honest), "While nobody is malicious nothing is promoted: then nothing is shown."
-    assert all(fall <= 100 * FALL for (_, trusting, _, _), fall in falls.items() if trusting)
+    trusted = [fall for (_, trusting, _, part), fall in falls.items() if trusting and part == ALL]
+    assert all(fall <= 100 * FALL for fall in trusted)
     assert all(max(places) <= crowd.PEOPLE // 10 for places, _ in stands.values())

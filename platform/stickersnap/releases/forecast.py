@@ -87,7 +87,7 @@ def dataset(policy: RetrainPolicy) -> Finding:
 
 
 def visible_gain(groups: int) -> str:
-    """How large a gain must be to be seen with so many held-out groups, from what was measured: linear in logarithms."""
+    """How large a gain must be to be seen with so many held-out groups, from measurements: linear in logarithms."""
     measured = np.log(list(VISIBLE)), np.log(list(VISIBLE.values()))
     if groups < min(VISIBLE):
         return "With so few only a very large gain is seen for certain."
