@@ -25,14 +25,14 @@ const capOf = ({ rules }: Evidence) => +(100 * (rules?.cap ?? 0.15)).toFixed(1);
 
 /** The gains that the verdict rests on, each with its lower bound, what that must not fall below, and how surely. */
 export function gainRows({ evidence }: Pick<Decision, "evidence">): Whisker[] {
-  const { confidence, mean_confidence = confidence } = evidence;
+  const { confidence, mean_confidence = confidence, boundary_confidence = confidence } = evidence;
   const capped = `Mean IoU, a photo counting ${capOf(evidence)} points at most`;
   const edges = -(evidence.rules?.boundary_margin ?? 0);
   const surely = (confidence?: number) => (confidence ? ` with ${percent(confidence)} confidence` : "");
   return [
     ...row("Mean IoU", evidence.gain, evidence.gain_low, 0, surely(mean_confidence)),
     ...row(capped, evidence.capped_gain, evidence.capped_gain_low, 0, surely(confidence)),
-    ...row("Edges (boundary F)", evidence.boundary_gain, evidence.boundary_gain_low, edges, surely(confidence)),
+    ...row("Edges (boundary F)", evidence.boundary_gain, evidence.boundary_gain_low, edges, surely(boundary_confidence)),
   ];
 }
 

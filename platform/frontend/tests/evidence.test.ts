@@ -95,6 +95,7 @@ describe("evidence", () => {
       ["Mean IoU, a photo counting 15 points at most", "must be above zero with 99.75\u00a0% confidence", true],
       ["Edges (boundary F)", "must be −0.50 or more with 99.75\u00a0% confidence", false],
     ]);
+    expect(gainRows({ evidence: { ...evidence, boundary_confidence: 0.95 } })[2]?.note).toContain("with 95\u00a0%");
     expect(sayGain(evidence)).toBe(
       "30 held-out photos · gain +2.00 points, at least +0.10 with 97.5\u00a0% confidence · " +
         "+1.00 where no photo counts more than 15 points, at least −0.10 with 99.75\u00a0% confidence",

@@ -3,7 +3,7 @@
 The gain is the mean difference of IoU over held-out photos, challenger minus champion. It must stay above zero at the
 lower end of a one-sided bootstrap-t interval, resampled by group, since near-duplicates are not independent (see
 `bootstrap`); so must, with much more confidence, the gain in which no photo counts more than a cap, which is far less
-noisy. The mean boundary F must stay above minus its margin with that confidence, too. No slice (a source, a size, …)
+noisy. The mean boundary F must stay above minus its margin like the mean of all gains. No slice (a source, a size, …)
 and no imported benchmark may be worse than its margin, tested together by Holm's procedure. What a deployed model once
 got right must stay right; a photo whose approved mask is the one that a network had shown, unmended, refuses nothing
 alone, since that network is right there by definition. Network time and file size keep to a budget.
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from stickersnap.releases.bootstrap import RESAMPLES, at_least, chance_of_no_harm, holm, lower_bound
 
-VERSION = 5
+VERSION = 6
 """Counted up whenever the same evaluation could get another verdict; kept with every decision."""
 ERROR = 0.005
 """Chance that a challenger without a gain is promoted, by groups that were never looked at before.
@@ -33,7 +33,7 @@ ERROR = 0.005
 Half of what is aimed at, since real gains have heavy tails (docs/gate.md).
 """
 MEAN_ERROR = 0.05
-"""The same where large losses that are too rare to be counted make up for a gain of all others."""
+"""The same where large losses that are too rare to be counted make up for a gain of all others, and for edges."""
 SLICE_ERROR = 0.05
 """Chance, over all slices together, that a challenger is refused for a slice that is no worse than its margin."""
 SCORES = ("champion_iou", "challenger_iou", "champion_boundary_f", "challenger_boundary_f")
@@ -134,7 +134,8 @@ def decide(evaluation: dict[str, Any], facts: Facts, rules: Rules) -> Verdict:
         proving = [image for image in images if not retired(str(image["group"]), facts.looks, rules.looks)]
         error = allowed_error(proving, facts.looks)
         evidence |= {"images": images, "heldout": len(images), "benchmarks": benchmarks}
-        evidence |= {"confidence": 1 - error, "mean_confidence": 1 - error * MEAN_ERROR / ERROR}
+        mean_error = error * MEAN_ERROR / ERROR
+        evidence |= {"confidence": 1 - error, "mean_confidence": 1 - mean_error, "boundary_confidence": 1 - mean_error}
         evidence["retired"] = len(images) - len(proving)
         _refuse_thin_evidence(proving, evidence["retired"], rules)
         judged_by = frozenset(str(image["group"]) for image in proving)
@@ -237,13 +238,14 @@ def _figures(images: list[Image], rules: Rules, error: float) -> dict[str, Any]:
     groups, seed = _groups(images), rules.seed
     feared, feared_groups = (np.append(gains, -rules.unseen), [*groups, "unseen"]) if rules.unseen else (gains, groups)
     capped = feared.clip(-rules.cap, rules.cap)
+    mean_error = error * MEAN_ERROR / ERROR
     return {
         "gain": float(gains.mean()),
-        "gain_low": lower_bound(feared, feared_groups, seed, error * MEAN_ERROR / ERROR),
+        "gain_low": lower_bound(feared, feared_groups, seed, mean_error),
         "capped_gain": float(gains.clip(-rules.cap, rules.cap).mean()),
         "capped_gain_low": lower_bound(capped, feared_groups, seed, error),
         "boundary_gain": float(boundary_gains.mean()),
-        "boundary_gain_low": lower_bound(boundary_gains, groups, seed, error),
+        "boundary_gain_low": lower_bound(boundary_gains, groups, seed, mean_error),
     }
 
 
@@ -352,7 +354,8 @@ def _refuse_harm(evidence: dict[str, Any], rules: Rules) -> None:
     if evidence["boundary_gain_low"] < -rules.boundary_margin:
         raise Refusal(
             f"Edges may have got worse: mean boundary F changes by {100 * evidence['boundary_gain']:+.2f} points, at "
-            f"worst {100 * evidence['boundary_gain_low']:+.2f}; {-100 * rules.boundary_margin:+.2f} is the limit."
+            f"worst {100 * evidence['boundary_gain_low']:+.2f} with {100 * evidence['boundary_confidence']:.4g} % "
+            f"confidence; {-100 * rules.boundary_margin:+.2f} is the limit."
         )
     worst = evidence["worst"]
     if worst and worst["gain"] < -rules.picture_margin:

@@ -81,6 +81,17 @@ def test_worse_edges_are_refused():
     assert "Edges may have got worse" in answer.reason
 
 
+@pytest.mark.parametrize(("gain", "passes"), [(0.02, True), (0.0, False), (-0.02, False)])
+def test_edges_that_gain_are_not_refused_for_the_noise_of_training(gain, passes):
+    noise = np.random.default_rng(1).normal(0, 0.16, 220)
+    answers = evaluation([0.7] * 220, [0.75] * 220)
+    for image, change in zip(answers["images"], noise - noise.mean() + gain, strict=True):
+        image |= {"champion_boundary_f": 0.5, "challenger_boundary_f": float(np.clip(0.5 + change, 0, 1))}
+    answer = decide(answers, Facts(CHAMPION), RULES)
+    assert answer.passed is passes, answer.reason
+    assert passes or "Edges may have got worse" in answer.reason
+
+
 def sliced(champion, challenger, names):
     answers = evaluation(champion, challenger)
     for image, kinds in zip(answers["images"], names, strict=True):

@@ -66,6 +66,7 @@ export interface Evidence {
   rules?: Record<string, number>;
   /** The least confidence in `gain`; `confidence` is that in the others. */
   mean_confidence?: number;
+  boundary_confidence?: number;
   confidence?: number;
   gain?: number;
   gain_low?: number;

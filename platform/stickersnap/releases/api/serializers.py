@@ -11,7 +11,7 @@ from stickersnap.releases import ancestry, runs
 from stickersnap.releases.models import Deployment, PromotionDecision, RetrainPolicy, TrainingRun
 
 EVIDENCE = (
-    *("champion", "challenger", "heldout", "retired", "rules", "confidence", "mean_confidence"),
+    *("champion", "challenger", "heldout", "retired", "rules", "confidence", "mean_confidence", "boundary_confidence"),
     *("gain", "gain_low", "capped_gain", "capped_gain_low", "boundary_gain", "boundary_gain_low"),
 )
 CURVES = ("train_loss", "val_iou")
