@@ -32,7 +32,13 @@ export function gainRows({ evidence }: Pick<Decision, "evidence">): Whisker[] {
   return [
     ...row("Mean IoU", evidence.gain, evidence.gain_low, 0, surely(mean_confidence)),
     ...row(capped, evidence.capped_gain, evidence.capped_gain_low, 0, surely(confidence)),
-    ...row("Edges (boundary F)", evidence.boundary_gain, evidence.boundary_gain_low, edges, surely(boundary_confidence)),
+    ...row(
+      "Edges (boundary F)",
+      evidence.boundary_gain,
+      evidence.boundary_gain_low,
+      edges,
+      surely(boundary_confidence),
+    ),
   ];
 }
 
