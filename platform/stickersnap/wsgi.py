@@ -6,8 +6,6 @@ import django
 from django.core.handlers.wsgi import WSGIHandler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stickersnap.settings")
-# Pillow keeps as many blocks of 16 MiB for the next photo: memory fresh from the kernel costs half of a decoding.
-os.environ.setdefault("PILLOW_BLOCKS_MAX", "6")
 django.setup(set_prefix=False)
 
 from stickersnap.api import admission  # noqa: E402 - needs Django set up
