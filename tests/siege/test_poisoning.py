@@ -257,6 +257,5 @@ def test_six_attacks_do_not_make_what_is_served_worse(tmp_path, capsys):
     say(f"{time.monotonic() - began:.0f} s")
     honest = [passed for (name, trusting, _), passed in promoted.items() if name == "nobody" and trusting]
     assert all(honest), "While nobody is malicious nothing is promoted: then nothing is shown."
-    trusted = [fall for (_, trusting, _, part), fall in falls.items() if trusting and part == ALL]
-    assert all(fall <= 100 * FALL for fall in trusted)
+    assert all(fall <= 100 * FALL for (_, trusting, _, _), fall in falls.items() if trusting)
     assert all(max(places) <= crowd.PEOPLE // 10 for places, _ in stands.values())
