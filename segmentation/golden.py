@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 GRID = 8
 FIGURE_TOLERANCE = 0.03
+SAME = 1
+"""Levels of 255 up to which two cells are alike but for rounding."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,15 @@ def is_answer(entry: Any) -> bool:
         return False
     figures = [*entry["cells"], entry.get("uncertainty"), entry.get("subject_score")]
     return isinstance(entry.get("picture"), str) and all(type(figure) in (int, float) for figure in figures)
+
+
+def refuse_blind(answers: list[dict[str, Any]]) -> None:
+    """Raises GoldenError where every picture got the same mask, as zeros for weights or a dead layer make of any."""
+    if np.ptp([answer["cells"] for answer in answers], axis=0).max() <= SAME:
+        raise GoldenError(
+            "These weights answer every golden picture with the same mask, whatever is on it: "
+            "train them, or fetch them again."
+        )
 
 
 def self_test(predictor: Predictor, *, half: bool = True) -> None:

@@ -149,8 +149,9 @@ def test_an_onnx_graph_of_others_becomes_a_set_that_serves(tmp_path: Path, forei
 
 def test_it_answers_what_the_same_network_answers_in_torch(tmp_path: Path, foreign_onnx: Path, photo) -> None:
     torch.manual_seed(3)
-    folder = tmp_path / "torch"
-    weights.save(folder, networks.build("u2netp").eval(), {"network": "u2netp", "size": 320})
+    folder, network = tmp_path / "torch", networks.build("u2netp").eval()
+    network.outconv.weight.data *= 10
+    weights.save(folder, network, {"network": "u2netp", "size": 320})
     ours = TorchPredictor(weights.load(folder), "cpu").predict(photo)
     found = convert(foreign_onnx, tmp_path / "set")
     theirs = BackendPredictor(backends.choose(found, "cpu", "onnxruntime"), found.sha256, found.card).predict(photo)

@@ -1,18 +1,20 @@
 """How weights come in: pulled from where they are published, or imported from a file or folder. Nothing is deployed."""
 
 import logging
+import re
 import tempfile
 from pathlib import Path
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from segmentation import convert, download, forms, published
+from segmentation import convert, download, forms, golden, published
 from segmentation import weights as sets
 from segmentation.backends import DeviceError
 from segmentation.export_onnx import ExportError
 from segmentation.published import MB, Published
 from stickersnap.releases import services
+from stickersnap.releases.fetching import weights_ensure
 from stickersnap.releases.models import Weights
 
 log = logging.getLogger(__name__)
@@ -76,6 +78,7 @@ def weights_import(*, path: Path, name: str = "", table: tuple[Published, ...] =
     with tempfile.TemporaryDirectory(dir=store(), prefix=".arriving-") as aside:
         facts = {"name": name} if name else {}
         found = convert.convert(path, Path(aside) / "set", facts, table)
+        golden.refuse_blind(found.card["golden"])
         if found.format == "safetensors":
             _forms_make(found.folder)
         return services.weights_register(folder=found.folder)
@@ -92,9 +95,23 @@ def _forms_make(folder: Path) -> None:
 def weights_find(name: str) -> Weights:
     """The registered weights of that name: sha256 or its beginning, the name on the card, or "starter".
 
-    Raises segmentation.weights.WeightsError where none, or several, are called so.
+    Raises segmentation.weights.WeightsError where none, or several, are called so, or their files are damaged or gone.
     """
-    folder = sets.starter_folder() if name == sets.STARTER else sets.find(name, store())
+    folder = sets.starter_folder() if name == sets.STARTER else _find(name)
     if not folder.is_dir():
         raise sets.WeightsError(f"{name} is a file: bring it in with `manage.py weights import {name}` first.")
     return services.weights_register(folder=folder)
+
+
+def _find(name: str) -> Path:
+    """Where they lie; what is registered and lies nowhere here is fetched, or said to be lost."""
+    try:
+        return sets.find(name, store())
+    except sets.WeightsError:
+        called = Q(card__name=name) | Q(card__published=name)
+        if re.fullmatch("[0-9a-f]{8,64}", name):
+            called |= Q(sha256__startswith=name)
+        known = Weights.objects.filter(called)[:2]
+        if len(known) != 1:
+            raise
+        return weights_ensure(known[0].sha256)

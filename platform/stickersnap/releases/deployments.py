@@ -67,7 +67,8 @@ def deployments_locked() -> None:
 def self_test(folder: Path) -> dict[str, Any]:
     """Loads a set of weights as serving does and compares what it says of the golden pictures with its card.
 
-    Answers where that was. Raises segmentation.weights.WeightsError, .golden.GoldenError, .backends.DeviceError.
+    Weights that say the same of all of them are refused, too. Answers where that was. Raises
+    segmentation.weights.WeightsError, .golden.GoldenError, .backends.DeviceError.
     """
     found = sets.inspect(folder)
     wished = None if settings.BACKEND == "auto" else settings.BACKEND
@@ -76,6 +77,7 @@ def self_test(folder: Path) -> dict[str, Any]:
         try:
             backend = backends.open_backend(name, found, settings.NETWORK_THREADS)
             golden.self_test(BackendPredictor(backend, found.sha256, found.card), half=backend.half)
+            golden.refuse_blind(found.card["golden"])
         except (backends.DeviceError, golden.GoldenError) as error:
             failures.append(error)
         else:

@@ -11,7 +11,6 @@ import pytest
 import torch
 from django.core.management import CommandError, call_command
 
-from segmentation import networks
 from segmentation import weights as sets
 from segmentation.published import Published
 from stickersnap.accounts.services import operator_create
@@ -52,10 +51,9 @@ def host():
 
 
 @pytest.fixture
-def pth(tmp_path):
-    torch.manual_seed(2)
+def pth(tmp_path, other_weights):
     file = tmp_path / "small.pth"
-    torch.save(networks.build("basnet-small").state_dict(), file)
+    torch.save(sets.load(other_weights(2)).network.state_dict(), file)
     return file
 
 
