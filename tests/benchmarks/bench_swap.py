@@ -24,18 +24,7 @@ RATE = 4.0
 PATIENCE = 60.0
 BARS = {"swap": 2.0, "rollback": 5.0}
 
-# A second set that differs in one weight, so that it answers the golden pictures as its own card says.
-OTHER = """
-import sys
-from pathlib import Path
-from segmentation import forms, weights
-loaded = weights.load(weights.starter_folder())
-next(loaded.network.parameters()).data.view(-1)[0] += 1e-3
-kept = ("network", "size", "subject", "subject_threshold")
-card = {name: loaded.card[name] for name in kept if name in loaded.card}
-weights.save(Path(sys.argv[1]), loaded.network, card)
-forms.make(Path(sys.argv[1]), names=("onnx",))
-"""
+SECOND_SET = Path(__file__).with_name("second_set.py")
 
 # Told "use" and a digest, or "back", a line; answers with the digest that is deployed and when that was committed.
 OPERATOR = """
@@ -88,7 +77,7 @@ def operator(state: Path, other: Path) -> Iterator[tuple[str, Callable[[str], tu
 def test_swap(notes: dict, folder: Path, photos: dict[str, list[Path]]) -> None:
     print(f"\n\n(e) {TIMES} times other weights, {BACK} times back, while {RATE:g} photos a second come in")
     other, state = folder / "other", folder / "swap"
-    subprocess.run([sys.executable, "-c", OTHER, str(other)], cwd=servers.ROOT, check=True)
+    subprocess.run([sys.executable, str(SECOND_SET), str(other)], cwd=servers.ROOT, check=True)
     with servers.stickersnap(state) as server:
         servers.first_answer(server, photos["tiny"][0])
         visitors = Visitors(f"{server.url}/", photos["tiny"][0].read_bytes(), pause=1 / RATE, patient=False)

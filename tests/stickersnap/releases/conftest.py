@@ -8,7 +8,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ import numpy as np
 import pytest
 import torch
 from django.utils import timezone
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "siege"))
+import disks
 
 
 @pytest.fixture(autouse=True)
@@ -204,34 +207,16 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of its own with 128 MB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=128m", "stickersnap-test", str(folder)]
-    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("Only root can mount a small disk.")
-    try:
+    with disks.small(folder, 128):
+        if not os.path.ismount(folder):
+            pytest.skip("Only root can mount a small disk.")
         yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.fixture(scope="session")
 def no_room() -> Callable[[Path], AbstractContextManager[None]]:
     """no_room(disk): the disk is full meanwhile."""
-
-    @contextmanager
-    def filled(disk: Path) -> Iterator[None]:
-        ballast = disk / "ballast"
-        with ballast.open("wb", buffering=0) as file:
-            for size in (1 << 20, 1 << 12):
-                with suppress(OSError):
-                    while file.write(bytes(size)) == size:
-                        pass
-        assert os.statvfs(disk).f_bavail == 0
-        try:
-            yield
-        finally:
-            ballast.unlink()
-
-    return filled
+    return disks.no_room
 
 
 @pytest.fixture
