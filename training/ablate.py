@@ -19,7 +19,6 @@ import torch
 from torch import Tensor
 
 from segmentation import manifest, weights
-from segmentation.predictor import TorchPredictor
 from training import checkpoint, interpolate
 from training.config import FineTuneConfig
 from training.dataset import Pair, validation_split
@@ -29,8 +28,7 @@ from training.loop import Run, built, copied, mean_iou, train
 from training.material import Material
 from training.pairs import Cache, Example, Indexed, plain_index
 from training.simulate import by_night
-from training.teacher import taught_by
-from training.train import started
+from training.train import started, with_teacher
 
 PETS = ("oxford_pets", "feral_cats")
 CORRECTIONS, CHOSEN_BY, REPLAYED = 200, 40, 400
@@ -117,10 +115,10 @@ def trained(way: Way, found: Simulation, config: FineTuneConfig, out: Path) -> t
         return known["last"], known["average"]
     prepare(config.seed, config.threads, deterministic=True)
     base = weights.load(weights.STARTER)
-    cache = Cache()
-    taught = taught_by(TorchPredictor(base, "cpu"), found.unlabelled, cache) if way.distil else []
-    material = Material(found.corrections, replay=found.replay if way.replay else (), taught=taught, cache=cache)
+    replay = found.replay if way.replay else ()
+    material = Material(found.corrections, replay=replay, unlabelled=found.unlabelled, cache=Cache())
     own = settings(way, config)
+    material = with_teacher(material, base, replace(own, distil=way.distil), "cpu")
     state = started(base, own, "cpu")
     train(state, Run(str(base.card["network"]), own, material, out / way.name))
     last, average = copied(state.network), {k: v.clone() for k, v in state.average.state.items()}

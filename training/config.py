@@ -48,7 +48,7 @@ class FineTuneConfig(Config):
     unlabelled pictures: None where nothing is replayed. `bfloat16` None: where the device computes in it.
     """
 
-    batch: int = 8
+    batch: int = 12
     minutes: float = 12.0
     rate: float = 2e-4
     warmup: float = 0.1
@@ -59,7 +59,7 @@ class FineTuneConfig(Config):
     least_steps: int = 4
     threads: int = 0
     replay_share: float = 0.5
-    distil_share: float = 0.5
+    distil_share: float = 2 / 3
     distil_strength: float = 4.0
     encoder_floor: float = 0.1
     frozen_statistics: bool = True
@@ -68,7 +68,7 @@ class FineTuneConfig(Config):
     deterministic: bool = False
     bfloat16: bool | None = None
     validation_share: float = 0.1
-    validation_from: int = 40
+    validation_from: int = 400
     patience: int = 5
     checkpoint_seconds: float = 60.0
 

@@ -28,7 +28,9 @@ class Lesson:
 
     teacher: TorchPredictor
 
-    def __call__(self, material: Material, student: TorchPredictor, config: FineTuneConfig) -> Material:
+    def __call__(
+        self, material: Material, student: weights.LoadedWeights, config: FineTuneConfig, device: str
+    ) -> Material:
         """DataError where there is no photo at all."""
         taught = taught_by(self.teacher, [*material.own, *material.unlabelled], material.cache)
         if not taught:

@@ -29,9 +29,11 @@ from training.pairs import Example
 from training.parallel import Maps, World
 from training.schedule import planned_progress, rate_factor
 from training.state import State
+from training.teacher import answers
 from training.tracking import Tracker
 
 LOOKED_AT = 64
+PASTED = 0.5  # of the taught pictures, where every view is answered: one photo's subject on another's ground
 
 
 @dataclass(frozen=True)
@@ -73,12 +75,15 @@ def examples(run: Run, group: Sequence[Example], epoch: int, step: int) -> tuple
 
     Each is a function of seed, epoch, step and its place in the whole batch.
     """
-    config = run.config
+    config, material = run.config, run.material
+    pasted = PASTED if material.teacher else 0.0
     drawn = []
     for place, pair in run.world.share(list(enumerate(group))):
         random = np.random.default_rng([config.seed, epoch, step, place])
-        paste, empty = (0.0, 0.0) if pair.taught else (0.1, 0.02)
-        image, mask = augment.example(random, pair, run.material.lenders, config.size, paste, empty)
+        if pair.taught:
+            image, mask = augment.example(random, pair, material.taught, config.size, pasted, 0.0)
+        else:
+            image, mask = augment.example(random, pair, material.lenders, config.size, 0.1, 0.02)
         drawn.append((image, mask, pair.taught))
     images, masks, taught = zip(*drawn, strict=True)
     return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(masks)), torch.tensor(taught)
@@ -102,8 +107,12 @@ def learn(state: State, run: Run, learner: nn.Module, batch: tuple[Tensor, Tenso
     device = device_of(state.network)
     images, masks, taught = (part.to(device) for part in batch)
     with torch.autocast(device.type, torch.bfloat16, enabled=in_bfloat16(run.config, device)):
-        maps = learner(normalise(images).contiguous(memory_format=torch.channels_last))
-    loss = mixed(maps, masks[:, None].float() / 255, taught, run.config.distil_strength)
+        inputs = normalise(images).contiguous(memory_format=torch.channels_last)
+        maps = learner(inputs)
+        target, sides = masks[:, None].float() / 255, None
+        if run.material.teacher and taught.any():
+            target[taught], sides = answers(run.material.teacher, inputs[taught])
+    loss = mixed(maps, target, taught, run.config.distil_strength, sides)
     state.optimizer.zero_grad()
     loss.backward()
     norm = nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)

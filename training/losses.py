@@ -65,30 +65,35 @@ def deep_supervision(maps: Sequence[Tensor], target: Tensor, side_weight: float 
     return loss
 
 
-def distillation(maps: Sequence[Tensor], target: Tensor, side_weight: float = 0.5) -> Tensor:
+def distillation(
+    maps: Sequence[Tensor], target: Tensor, sides: Sequence[Tensor] | None = None, side_weight: float = 0.5
+) -> Tensor:
     """Cross-entropy of all maps of logits, the final one first, with a teacher's soft map (N×1×H×W, 0..1).
 
+    `sides` are the teacher's own other maps (0..1), where it has the same; else they are the final one made smaller.
     Learning without forgetting (Li & Hoiem, ECCV 2016; knowledge distillation: Hinton et al. 2015): least where the
     student answers the teacher's own probabilities, which the other terms of the hybrid loss would sharpen.
     """
     final = interpolate(maps[0].float(), size=target.shape[-2:], mode="bilinear", align_corners=False)
     weight = boundary_weight(target)
     loss = (weight * binary_cross_entropy_with_logits(final, target, reduction="none")).sum() / weight.sum()
-    for side in maps[1:]:
-        small = interpolate(target, size=side.shape[-2:], mode="area")
+    for i, side in enumerate(maps[1:]):
+        small = sides[i] if sides else interpolate(target, size=side.shape[-2:], mode="area")
         loss = loss + side_weight * binary_cross_entropy_with_logits(side.float(), small)
     return loss
 
 
-def mixed(maps: Sequence[Tensor], target: Tensor, taught: Tensor, strength: float) -> Tensor:
+def mixed(
+    maps: Sequence[Tensor], target: Tensor, taught: Tensor, strength: float, sides: Sequence[Tensor] | None = None
+) -> Tensor:
     """The hybrid loss of the pictures with true masks and `strength` × distillation of the `taught` (N bool) ones.
 
-    Each picture counts alike, whatever its kind.
+    Each picture counts alike, whatever its kind. `sides`: see `distillation`.
     """
     count = int(taught.sum())
     if not count:
         return deep_supervision(maps, target)
-    loss = strength * count * distillation([m[taught] for m in maps], target[taught])
+    loss = strength * count * distillation([m[taught] for m in maps], target[taught], sides)
     if count < len(taught):
         own = ~taught
         loss = loss + (len(taught) - count) * deep_supervision([m[own] for m in maps], target[own])

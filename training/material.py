@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 
 from training.config import FineTuneConfig
 from training.pairs import Cache, Example, manifest_index, plain_index, refuse_unreadable
@@ -19,7 +20,8 @@ GUARDS_AT_MOST = 48
 @dataclass(frozen=True)
 class Material:
     """`own` corrections with true masks, `validation` ones put aside, `replay` of earlier data, `guards` put aside of
-    that, `unlabelled` photos, and `taught` ones: with a teacher's masks."""
+    that, `unlabelled` photos, and `taught` ones: with a teacher's masks. A `teacher` is asked again of each view of
+    them that is learned from; without one, what it said of the whole picture is cropped."""
 
     own: Sequence[Example]
     validation: Sequence[Example] = ()
@@ -27,6 +29,7 @@ class Material:
     guards: Sequence[Example] = ()
     unlabelled: Sequence[Example] = ()
     taught: Sequence[Example] = ()
+    teacher: nn.Module | None = None
     heldout: Sequence[Example] = ()
     cache: Cache = field(default_factory=Cache, compare=False)
 

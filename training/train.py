@@ -37,10 +37,10 @@ from training.state import State
 from training.task import Task
 from training.teacher import taught_by
 
-Teach = Callable[[Material, TorchPredictor, FineTuneConfig], Material]
+Teach = Callable[[Material, weights.LoadedWeights, FineTuneConfig, str], Material]
 
 
-def with_teacher(material: Material, base: TorchPredictor, config: FineTuneConfig) -> Material:
+def with_teacher(material: Material, base: weights.LoadedWeights, config: FineTuneConfig, device: str) -> Material:
     """The base teaches on unlabelled pictures: as the settings say, or else where nothing is replayed.
 
     DataError where there is nothing to train on.
@@ -50,7 +50,9 @@ def with_teacher(material: Material, base: TorchPredictor, config: FineTuneConfi
     wanted = not material.replay if config.distil is None else config.distil
     if not wanted or not config.distil_share:
         return material
-    return replace(material, taught=taught_by(base, material.unlabelled, material.cache))
+    taught = taught_by(TorchPredictor(base, device.partition(":")[0]), material.unlabelled, material.cache)
+    teacher = built(str(base.card["network"]), base.network.state_dict(), device)
+    return replace(material, taught=taught, teacher=channels_last(teacher))
 
 
 def run(
@@ -73,7 +75,7 @@ def run(
     config = replace(config, size=config.size or int(base.card.get("size", 256)))
     champion = TorchPredictor(weights.load(task.champion) if task.champion else base, task.device)
     material = materials.read(task.data, task.replay, config)
-    material = teach(material, TorchPredictor(base, task.device), config)
+    material = teach(material, base, config, device)
     facts = {"dataset_digest": manifest.digest(task.data), "base": base.sha256, "network": task.network, **(told or {})}
     try:
         return fine_tune(task, config, champion, base, material, facts, world, device)

@@ -147,17 +147,31 @@ def fine_tuned(run: Run, base: Path) -> dict[str, Any]:
     return dict(json.loads(made.read_bytes()))
 
 
-def cost(one: list[float], other: list[float]) -> tuple[float, float, float]:
-    """How many points less `other` has than `one`, with its 95 % interval over the pictures (paired bootstrap)."""
-    losses = 100 * (np.array(one) - np.array(other))
-    drawn = np.random.default_rng(0).integers(0, len(losses), (4000, len(losses)))
-    low, high = np.quantile(losses[drawn].mean(1), [0.025, 0.975])
-    return float(losses.mean()), float(low), float(high)
+def cost(one: list[Scores], other: list[Scores], part: str) -> tuple[float, float, float]:
+    """How many points less `other` has than `one`, each the mean over its trainings.
+
+    With the 95 % interval of a bootstrap that draws the pictures again, and of each the trainings.
+    """
+    mine, theirs = (100 * np.array([part_of(scores, part) for scores in many]) for many in (one, other))
+    random = np.random.default_rng(0)
+
+    def again(scores: np.ndarray) -> np.ndarray:
+        return scores[random.integers(0, len(scores), len(scores))].mean(0)
+
+    count = mine.shape[1]
+    drawn = [(again(mine) - again(theirs))[random.integers(0, count, count)].mean() for _ in range(4000)]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return float(mine.mean() - theirs.mean()), float(low), float(high)
 
 
 def part_of(scores: Scores, part: str) -> list[float]:
     """The photographs of one set, or of all: what is served is judged by their mean."""
     return [iou for name in SETS for iou in scores[name]] if part == ALL else scores[part]
+
+
+def judged(other: str, part: str) -> bool:
+    """Whether the bar is asked of this comparison: with before of each set, with their absence of all photographs."""
+    return other == "before" or (other == "absent" and part == ALL)
 
 
 def words(values: str, fallback: str) -> list[str]:
@@ -179,8 +193,8 @@ def test_six_attacks_do_not_make_what_is_served_worse(tmp_path, capsys):
     free = [name for name in photographs.names if name not in corrected and not name.startswith(crowd.PETS)]
     photos = [crowd.by_day(name) for name in free[-UNCORRECTED:]]
     wanted = words("POISONING_ATTACKS", ",".join([*WITHOUT, *crowd.SIX]))
-    modes = [word == "yes" for word in words("POISONING_TRUST", "yes,no")]
-    seeds = [int(word) for word in words("POISONING_SEEDS", "0")]
+    modes = [word == "yes" for word in words("POISONING_TRUST", "yes")]
+    seeds = [int(word) for word in words("POISONING_SEEDS", "0,1,2")]
 
     stands = {
         name: crowd.standing(suspicion.judge([c.evidence for c in crowd.attacked(everybody, attack)]))
@@ -189,9 +203,9 @@ def test_six_attacks_do_not_make_what_is_served_worse(tmp_path, capsys):
     }
     runs = [
         scenario(work, base, everybody, photos, name, trusting, seed)
-        for name in wanted
-        for trusting in modes
         for seed in seeds
+        for trusting in modes
+        for name in wanted
     ]
 
     def learn(run: Run) -> tuple[dict[str, Any], Scores]:
@@ -208,7 +222,7 @@ def test_six_attacks_do_not_make_what_is_served_worse(tmp_path, capsys):
         + " --- |"
         * 13
     )
-    served: dict[tuple[str, bool, int], Scores] = {}
+    served: dict[tuple[str, bool], list[Scores]] = {(name, mode): [] for mode in modes for name in wanted}
     promoted: dict[tuple[str, bool, int], bool] = {}
     unique = {run.folder: run for run in runs}
     with ThreadPoolExecutor(int(os.environ.get("POISONING_AT_ONCE", "2"))) as pool:
@@ -218,10 +232,10 @@ def test_six_attacks_do_not_make_what_is_served_worse(tmp_path, capsys):
             facts = gate.Facts(deployed=champion.sha256, accepted=run.unmended)
             verdict = gate.decide(evaluation, facts, gate.Rules())
             promoted[run.attack, run.trusting, run.seed] = verdict.passed
-            served[run.attack, run.trusting, run.seed] = after if verdict.passed else before
+            served[run.attack, run.trusting].append(after if verdict.passed else before)
             places, auc = stands.get(run.attack, ([], np.nan))
             size = run.sizes
-            gained = [f"{-cost(before[name], after[name])[0]:+.2f}" for name in SETS]
+            gained = [f"{-cost([before], [after], name)[0]:+.2f}" for name in SETS]
             heldout = 100 * (evaluation["challenger"]["mean_iou"] - evaluation["champion"]["mean_iou"])
             say(
                 f"| {run.attack} | {'yes' if run.trusting else 'no'} | {run.seed} | {size['train']}, "
@@ -231,25 +245,19 @@ def test_six_attacks_do_not_make_what_is_served_worse(tmp_path, capsys):
             )
 
     say(
-        "\n| attack | trust asked | seed | set | served falls | less than if they were honest (95 %) | than if they "
-        "were absent (95 %) | ≤ 0.2 |\n|" + " --- |" * 8
+        f"\nmean over {len(seeds)} trainings (95 %)\n| attack | trust asked | set | served falls | less than if they "
+        "were honest | than if they were absent | ≤ 0.2 |\n|" + " --- |" * 7
     )
-    falls = {}
-    for (name, trusting, seed), scores in served.items():
+    falls: dict[tuple[str, str, str], float] = {}
+    for (name, trusting), many in served.items():
+        others = {"before": [before]} | {other: served[other, trusting] for other in WITHOUT if other in wanted}
         for part in (ALL, *SETS):
-            fall = cost(part_of(before, part), part_of(scores, part))[0]
-            falls[name, trusting, seed, part] = fall
-            told = [f"{fall:+.2f}"]
-            lost = [fall]
-            for other in WITHOUT:
-                if against := served.get((other, trusting, seed)):
-                    mean, low, high = cost(part_of(against, part), part_of(scores, part))
-                    lost.append(mean)
-                    told.append(f"{mean:+.2f} ({low:+.2f} to {high:+.2f})")
-                else:
-                    told.append("–")
-            met = ", ".join("met" if one <= 100 * FALL else "not met" for one in lost)
-            say(f"| {name} | {'yes' if trusting else 'no'} | {seed} | {part} | {' | '.join(told)} | {met} |")
+            costs = {other: cost(scores, many, part) for other, scores in others.items()}
+            told = [f"{mean:+.2f} ({low:+.2f} to {high:+.2f})" for mean, low, high in costs.values()]
+            met = [f"{other} {'met' if one[0] <= 100 * FALL else 'not met'}" for other, one in costs.items()]
+            say(f"| {name} | {'yes' if trusting else 'no'} | {part} | {' | '.join(told)} | {', '.join(met)} |")
+            if trusting:
+                falls |= {(name, other, part): one[0] for other, one in costs.items()}
     say("\nbar | measured | met / not met")
     for name, (places, auc) in stands.items():
         told = "met" if max(places) <= crowd.PEOPLE // 10 else "not met"
@@ -257,5 +265,5 @@ def test_six_attacks_do_not_make_what_is_served_worse(tmp_path, capsys):
     say(f"{time.monotonic() - began:.0f} s")
     honest = [passed for (name, trusting, _), passed in promoted.items() if name == "nobody" and trusting]
     assert all(honest), "While nobody is malicious nothing is promoted: then nothing is shown."
-    assert all(fall <= 100 * FALL for (_, trusting, _, _), fall in falls.items() if trusting)
+    assert all(fall <= 100 * FALL for (_, other, part), fall in falls.items() if judged(other, part))
     assert all(max(places) <= crowd.PEOPLE // 10 for places, _ in stands.values())

@@ -22,8 +22,8 @@ def test_replay_shares_each_batch() -> None:
 
 
 def test_what_a_teacher_saw_takes_the_place_of_replay_or_half_of_it() -> None:
-    config = FineTuneConfig.of({"batch": 8})
-    for replay, taught, expected in ((0, 9, (4, 0, 4)), (9, 0, (4, 4, 0)), (9, 9, (4, 2, 2))):
+    config = FineTuneConfig.of({"batch": 12})
+    for replay, taught, expected in ((0, 9, (4, 0, 8)), (9, 0, (6, 6, 0)), (9, 9, (5, 3, 4))):
         for group in batches(config, pairs("own", 30), pairs("old", replay), 1, pairs("taught", taught)):
             kinds = [p.source for p in group]
             assert tuple(kinds.count(kind) for kind in ("own", "old", "taught")) == expected
