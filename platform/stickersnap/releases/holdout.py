@@ -19,8 +19,8 @@ def looks() -> dict[str, int]:
 def accepted(dataset: DatasetVersion) -> frozenset[str]:
     """image_sha256 of the held-out photos whose approved mask is the one that was handed out: nobody mended it."""
     held = DatasetItem.objects.filter(dataset=dataset, split=DatasetItem.Split.HOLDOUT)
-    unchanged = Correction.objects.filter(shown_iou__gte=UNCHANGED).values("id", "mask_sha256")
-    masks = {(row["id"], row["mask_sha256"]) for row in unchanged}
+    unchanged = Correction.objects.filter(shown_iou__gte=UNCHANGED, id__in=held.values("correction"))
+    masks = set(unchanged.values_list("id", "mask_sha256"))
     rows = held.values_list("image_sha256", "correction", "mask_sha256")
     return frozenset(image for image, correction, mask in rows if (correction, mask) in masks)
 
