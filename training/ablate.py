@@ -32,7 +32,7 @@ from training.train import started, with_teacher
 
 PETS = ("oxford_pets", "feral_cats")
 CORRECTIONS, CHOSEN_BY, REPLAYED = 200, 40, 400
-SHARES = (0.4, 0.25, 0.5, 0.75)
+SHARES = (interpolate.FALLBACK, 0.25, 0.5, 0.75)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from training import interpolate, layerwise
 from training.__main__ import main
 from training.interpolate import Score
 from training.losses import deep_supervision, distillation, mixed
+from training.teacher import answers
 
 Maker = Callable[..., Path]
 SMALL = ["--size", "64", "--batch", "4", "--least-steps", "2", "--threads", "1", "--device", "cpu", "--no-forms"]
@@ -43,6 +44,20 @@ def test_a_mixed_batch_counts_every_picture_alike() -> None:
     expected = (2.0 * distillation(taught, target[:1]) + 3 * deep_supervision(own, target[1:])) / 4
     assert torch.allclose(mixed(maps, target, some, 2.0), expected)
     assert torch.allclose(mixed(maps, target, ~none, 2.0), 2.0 * distillation(maps, target))
+
+
+@pytest.mark.parametrize("name", networks.NAMES)
+def test_a_teacher_answers_a_view_as_its_mirror_image(name: str) -> None:
+    torch.manual_seed(0)
+    teacher = networks.build(name).eval()
+    views = torch.randn(1, 3, 64, 64)
+    final, sides = answers(teacher, views)
+    mirrored, mirrored_sides = answers(teacher, views.flip(3))
+    assert final.shape == (1, 1, 64, 64)
+    assert [s.shape for s in sides] == [m.shape for m in teacher.maps(views)[1:]]
+    for here, there in zip([final, *sides], [mirrored, *mirrored_sides], strict=True):
+        assert torch.allclose(here, there.flip(3), atol=1e-6)
+        assert not here.requires_grad
 
 
 @pytest.mark.parametrize("name", networks.NAMES)
