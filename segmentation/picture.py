@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import io
 import struct
@@ -110,12 +109,12 @@ class Picture:
     @functools.cached_property
     def small(self) -> NDArray[np.uint8]:
         """The picture as small as networks (256 or 320 pixels a side) and fingerprints need it, H×W×3 uint8."""
-        return np.asarray(self.reduced(SMALL).image)
+        return np.asarray(self.reduced(SMALL))
 
-    def reduced(self, shorter: int) -> Picture:
-        """The picture averaged over squares of pixels: as small as leaves `shorter` on the shorter side."""
+    def reduced(self, shorter: int) -> Image.Image:
+        """The picture upright, averaged over squares of pixels: as small as leaves `shorter` on the shorter side."""
         factor = min(self.lying.size) // shorter
-        return self if factor < 2 else dataclasses.replace(self, lying=self.lying.reduce(factor))
+        return self.image if factor < 2 else upright(self.lying.reduce(factor), self.orientation)
 
 
 def decode(data: bytes, shorter: int | None = None) -> Picture:

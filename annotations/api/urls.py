@@ -3,6 +3,7 @@ from django.urls import path
 from annotations.api import trust, views
 
 urlpatterns = [
+    path("photos/", views.PhotoListView.as_view(), name="photos"),
     path("photos/<uuid:photo_id>/", views.PhotoView.as_view(), name="photo"),
     path("photos/<uuid:photo_id>/image/", views.PhotoImageView.as_view(), name="photo-image"),
     path("predictions/<uuid:prediction_id>/mask.png", views.PredictionMaskView.as_view(), name="prediction-mask"),

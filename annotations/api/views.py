@@ -1,12 +1,11 @@
 """The labelled picture over HTTP. Thin: reads in `selectors`, writes in `services`."""
 
-from __future__ import annotations
-
 import json
 import uuid
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils import timezone
@@ -30,10 +29,6 @@ from segmentation import exchange, rle, subjects
 from segmentation import mask as masks
 from segmentation import picture as pictures
 
-if TYPE_CHECKING:
-    from segmentation.picture import Picture
-    from segmentation.predictor import Cut
-
 PICTURE = OpenApiResponse(OpenApiTypes.BINARY)
 DOWNLOAD = OpenApiParameter("download", bool, description="Save it under the photo's name.")
 
@@ -51,29 +46,24 @@ class PhotoListView(OwnerView, ListAPIView):
     permission_classes = [AllowAny]
     parser_classes = [MultiPartParser]
     serializer_class = serializers.PhotoSerializer
-    upload_class = serializers.UploadSerializer
 
     def get_queryset(self) -> QuerySet[Photo]:
         return selectors.photos_of(owner_of(self.request))
 
     @extend_schema(request={"multipart/form-data": serializers.UploadSerializer}, responses=serializers.PhotoSerializer)
     def post(self, request: Request) -> Response:
-        given = self.upload_class(data=request.data)
+        given = serializers.UploadSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         timing = Timing()
         with admission.photo(timing.stage):
-            return self.create(request, timing, given.validated_data)
+            return self.create(request, timing, **given.validated_data)
 
-    def made_beside(self, given: dict[str, Any], picture: Picture, near: Picture, cut: Cut) -> Any:
-        """What else is made of a picture while it is kept; `near` is it with fewer pixels. Here nothing."""
-
-    def keep(self, photo: Photo, made: Future[Any]) -> None:
-        """Keeps what was made beside, the photo being there."""
-
-    def create(self, request: Request, timing: Timing, given: dict[str, Any]) -> Response:
-        owner, upload, consent = owner_of(request), given["image"].read(), given["consent"]
+    def create(
+        self, request: Request, timing: Timing, image: UploadedFile, consent: bool | None, **known: uuid.UUID
+    ) -> Response:
+        owner, data = owner_of(request), image.read()
         with timing.stage("decode"):
-            picture = pictures.decode(upload)
+            picture = pictures.decode(data)
         predictor = lineage.predictor_current(owner)
         with ThreadPoolExecutor(1) as beside:  # compressing a large photo takes longer than cutting it
             normalising = beside.submit(services.normalised, picture)
@@ -82,24 +72,24 @@ class PhotoListView(OwnerView, ListAPIView):
                 small = picture.small
             cut = predictor.predict(small)
             timing.add(cut.timings)
-            made = beside.submit(self.made_beside, given, picture, near, cut)
             if consent is None:
                 consent = lineage.consent_of(owner)
             with timing.stage("store"):
-                photo = services.photo_create(
-                    owner=owner,
-                    upload=upload,
-                    picture=picture,
-                    predictor=predictor,
-                    cut=cut,
-                    name=given["image"].name or "",
-                    photo_id=given.get("id"),
-                    consented_at=timezone.now() if consent else None,
-                    kept=normalising.result(),
-                )
-        recent.photos.keep(photo.sha256, near.image)
+                kept = normalising.result()
+        with timing.stage("store"):
+            photo = services.photo_create(
+                owner=owner,
+                upload=data,
+                picture=picture,
+                predictor=predictor,
+                cut=cut,
+                name=image.name or "",
+                photo_id=known.get("id"),
+                consented_at=timezone.now() if consent else None,
+                kept=kept,
+            )
+        recent.photos.keep(photo.sha256, near)
         photo = selectors.photo_get(photo.id, owner, request.user)
-        self.keep(photo, made)
         response = Response(self.get_serializer(photo).data, status=201)
         name_predictor(response, predictor, timing)
         return response

@@ -139,7 +139,6 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "DecisionKindEnum": "stickersnap.releases.models.PromotionDecision.Kind",
         "RunKindEnum": "stickersnap.releases.models.TrainingRun.Kind",
-        "TargetEnum": "stickersnap.stickers.models.Sticker.Target",
         "NodeKindEnum": "stickersnap.releases.ancestry.KINDS",
     },
 }

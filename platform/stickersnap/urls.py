@@ -14,7 +14,6 @@ api: list[URLPattern | URLResolver] = [
     path("session/consent/", accounts.ConsentView.as_view(), name="consent"),
     path("session/login/", accounts.LoginView.as_view(), name="login"),
     path("session/logout/", accounts.LogoutView.as_view(), name="logout"),
-    path("photos/", stickers.PhotoListView.as_view(), name="photos"),
     path("", include("annotations.api.urls")),
     path("stickers/", stickers.StickerListView.as_view(), name="stickers"),
     path("stickers/<uuid:sticker_id>/file/", stickers.StickerFileView.as_view(), name="sticker-file"),

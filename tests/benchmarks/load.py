@@ -27,7 +27,7 @@ from exchange import Reply
 PATIENCE = 60.0  # seconds until a visitor gives up
 REFUSED = 503
 PHOTOS, STICKERS = "/api/v1/photos/", "/api/v1/stickers/"
-WISH: dict[str, Any] = {"outline": True, "subject": "all", "target": "telegram"}
+WISH = {"outline": True, "subject": "all", "target": "telegram"}
 NO_ID = str(uuid.UUID(int=0))  # stands for the one that each visit makes for its photo
 
 Visit = Generator[bytes, Reply, tuple[int, bool, str]]
@@ -80,7 +80,7 @@ class Page:
 
     def __init__(self, plan: dict[str, Any], host: str, photo: bytes, *_: str) -> None:
         self.host = host
-        form, self.kind = multipart("image", photo, {"id": NO_ID, "sticker": WISH["target"]})
+        form, self.kind = multipart("image", photo, {"id": NO_ID})
         self.before, self.after = form.split(NO_ID.encode(), 1)
 
     def visit(self) -> Visit:

@@ -258,8 +258,8 @@ def test_a_jpeg_cut_short_is_refused_at_every_scale(photo: np.ndarray) -> None:
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_small_copy_is_upright(quarters: Image.Image, orientation: int) -> None:
     found = picture.Picture(quarters.resize((1536, 1024)), True, "png", (0, 0), orientation=orientation)
-    assert (np.asarray(found.reduced(512).image) == np.asarray(found.image.reduce(2))).all()
-    assert found.reduced(1024) is found
+    assert (np.asarray(found.reduced(512)) == np.asarray(found.image.reduce(2))).all()
+    assert found.reduced(1024) is found.image
 
 
 def test_a_small_copy_has_the_mean_of_its_squares() -> None:

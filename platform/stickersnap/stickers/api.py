@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpResponse
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import AllowAny
@@ -20,9 +18,7 @@ from rest_framework.views import APIView
 
 from annotations import admission
 from annotations import selectors as labels
-from annotations.api import views as photos
 from annotations.api.answers import Timing, name_predictor, picture_response, say_times
-from annotations.api.serializers import PhotoSerializer, UploadSerializer
 from annotations.exceptions import NoSubjectFound
 from annotations.lineage import predictor_current
 from annotations.owners import owner_of
@@ -31,16 +27,9 @@ from segmentation import subjects
 from segmentation.picture import EmptyUploadError
 from stickersnap.stickers import selectors, services
 from stickersnap.stickers.models import Sticker
-from stickersnap.stickers.targets import StickerFile
 
 if TYPE_CHECKING:
-    from PIL import Image
-
-    from annotations.models import Photo
-    from segmentation.picture import Picture
-    from segmentation.predictor import Cut, Predictor
-
-log = logging.getLogger(__name__)
+    from segmentation.predictor import Predictor
 
 PATIENCE = 20.0  # seconds a sticker waits for its turn: it is made of a photo that is already here
 
@@ -68,44 +57,6 @@ class StickerInputSerializer(WishSerializer):
     """What to make."""
 
     photo = serializers.UUIDField()
-
-
-class StickerUploadSerializer(UploadSerializer):
-    """A photo, and the sticker that will be asked for next."""
-
-    sticker = serializers.ChoiceField(
-        choices=Sticker.Target.choices,
-        required=False,
-        help_text="Make the usual sticker (outlined, of all subjects) for this target while the photo is being kept: "
-        "`POST /api/v1/stickers/` then answers it at once.",
-    )
-
-
-@extend_schema_view(
-    post=extend_schema(request={"multipart/form-data": StickerUploadSerializer}, responses=PhotoSerializer)
-)
-class PhotoListView(photos.PhotoListView):
-    """The requester's photos, newest first; a POST adds one and cuts it."""
-
-    upload_class = StickerUploadSerializer
-
-    def made_beside(
-        self, given: dict[str, Any], picture: Picture, near: Picture, cut: Cut
-    ) -> tuple[services.Wish, StickerFile] | None:
-        if "sticker" not in given or not cut.subject_found:
-            return None
-        wish = services.Wish(target=given["sticker"], outline=True, subject=subjects.ALL)
-        try:
-            return wish, services.sticker_made(read=lambda _: picture.image, near=near, alpha=cut.alpha, wish=wish)
-        except NoSubjectFound:
-            return None
-
-    def keep(self, photo: Photo, made: Future[tuple[services.Wish, StickerFile] | None]) -> None:
-        try:
-            if early := made.result():
-                services.sticker_keep(photo=photo, wish=early[0], file=early[1])
-        except Exception:
-            log.exception("Photo %s is kept without a sticker: one is made when it is asked for.", photo.id)
 
 
 class StickerSerializer(serializers.ModelSerializer):
@@ -217,12 +168,9 @@ class CutView(APIView):
             if whole:
                 png = services.cut_out(picture.rgb, cut.alpha, wish["subject"], self.timing.stage)
                 return HttpResponse(png, content_type="image/png")
-
-            def read(shorter: int) -> Image.Image:
-                return pictures.decode(data, shorter).image
-
-            stage = self.timing.stage
-            file = services.sticker_made(read=read, near=picture, alpha=cut.alpha, wish=wish, stage=stage)
+            file = services.sticker_made(
+                upload=data, picture=picture, alpha=cut.alpha, wish=wish, stage=self.timing.stage
+            )
             return HttpResponse(file.data, content_type=file.media_type)
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:

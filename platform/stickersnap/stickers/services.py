@@ -3,20 +3,19 @@
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
-from PIL import Image
 
 from annotations import recent, selectors
 from annotations.exceptions import NoSubjectFound
-from annotations.models import Correction, Photo, Prediction
+from annotations.models import Photo
 from segmentation import edge, foreground, subjects
 from segmentation import mask as masks
 from segmentation import picture as pictures
 from stickersnap.stickers.models import Sticker
 from stickersnap.stickers.render import NothingToCut, crop
-from stickersnap.stickers.source import Read, scaled
+from stickersnap.stickers.source import scaled
 from stickersnap.stickers.targets import SIDES, StickerFile, sticker_file
 
 Stage = Callable[[str], AbstractContextManager[None]]
@@ -45,56 +44,36 @@ def sticker_render(*, photo: Photo, author: uuid.UUID, wish: Wish, stage: Stage 
     correction = selectors.latest_correction(photo, author)
     if prediction is None or (correction is None and not prediction.subject_found):
         raise NoSubjectFound
+    which = subjects.parse(wish["subject"])
     found = subjects.find(selectors.mask_kept(prediction)) if correction is None else None
-    key = _key(photo, prediction, correction, wish, found)
-    if known := Sticker.objects.filter(**key).first():
-        return known
-
-    def read(shorter: int) -> Image.Image:
-        return pictures.decode(bytes(photo.image), shorter).image
-
-    size, decoded = (photo.width, photo.height), recent.photos.get(photo.sha256)
-    if found is None:
-        assert correction is not None
-        drawn = masks.decode_png(bytes(correction.mask))
-        with stage("decode"):
-            rgb, alpha = scaled(read, size, drawn, SIDES[wish["target"]], decoded)
-        made = _made(rgb, alpha, wish, stage)
-    else:
-        made = _of_prediction(read, size, found, wish, decoded, stage)
-    return _keep(key, made, found)
-
-
-def sticker_keep(*, photo: Photo, wish: Wish, file: StickerFile) -> Sticker:
-    """Keeps a sticker of the photo's newest prediction that was made while neither was there yet."""
-    prediction = selectors.latest_prediction(photo)
-    assert prediction is not None
-    found = subjects.find(selectors.mask_kept(prediction))
-    return _keep(_key(photo, prediction, None, wish, found), file, found)
-
-
-def _key(
-    photo: Photo,
-    prediction: Prediction,
-    correction: Correction | None,
-    wish: Wish,
-    found: subjects.Subjects | None,
-) -> dict[str, Any]:
-    """What makes two stickers the same one."""
-    return {
+    made_of = {
         "photo": photo,
         "prediction": prediction,
         "correction": correction,
         "correction_version": correction.version if correction else None,
         "target": wish["target"],
         "outline": wish["outline"],
-        "subject": subjects.named(found, subjects.parse(wish["subject"])) if found else subjects.ALL,
+        "subject": subjects.named(found, which) if found else subjects.ALL,
     }
+    if known := Sticker.objects.filter(**made_of).first():
+        return known
+    decoded = recent.photos.get(photo.sha256)
 
+    def at_scale(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        with stage("decode"):
+            return scaled(lambda: bytes(photo.image), (photo.width, photo.height), mask, SIDES[wish["target"]], decoded)
 
-def _keep(key: dict[str, Any], made: StickerFile, found: subjects.Subjects | None) -> Sticker:
+    if found is None:
+        assert correction is not None
+        rgb, alpha = at_scale(masks.decode_png(bytes(correction.mask)))
+    else:
+        kept = subjects.chosen(found, which)
+        rgb, _ = at_scale(masks.settle(kept))
+        with stage("edge"):
+            alpha = edge.refine(rgb, kept)
+    made = _made(rgb, alpha, wish, stage)
     sticker, _ = Sticker.objects.get_or_create(
-        **key,
+        **made_of,
         defaults={
             "file": made.data,
             "media_type": made.media_type,
@@ -108,16 +87,20 @@ def _keep(key: dict[str, Any], made: StickerFile, found: subjects.Subjects | Non
 
 
 def sticker_made(
-    *, read: Read, near: pictures.Picture, alpha: np.ndarray, wish: Wish, stage: Stage = untimed
+    *, upload: bytes, picture: pictures.Picture, alpha: np.ndarray, wish: Wish, stage: Stage = untimed
 ) -> StickerFile:
-    """A sticker of a photo that is not kept: `alpha` is what a network said of it, HxW uint8.
+    """A sticker of a photo that is not kept: `alpha` is what a network said of `picture`, HxW uint8.
 
-    `near` is the photo, of all of its pixels or fewer; where it has too few, `read` is asked for more. Raises
-    NoSubjectFound when there is nothing to cut, segmentation.subjects.SubjectError.
+    Raises NoSubjectFound when there is nothing to cut, segmentation.subjects.SubjectError.
     """
     with stage("edge"):
-        found = subjects.find(alpha)
-    return _of_prediction(read, near.size, found, wish, near.image, stage)
+        kept = subjects.choose(alpha, subjects.parse(wish["subject"]))
+    with stage("decode"):
+        settled, side = masks.settle(kept), SIDES[wish["target"]]
+        rgb, _ = scaled(lambda: upload, picture.size, settled, side, picture.image)
+    with stage("edge"):
+        refined = edge.refine(rgb, kept)
+    return _made(rgb, refined, wish, stage)
 
 
 def cut_out(rgb: np.ndarray, alpha: np.ndarray, subject: str = subjects.ALL, stage: Stage = untimed) -> bytes:
@@ -133,24 +116,6 @@ def cut_out(rgb: np.ndarray, alpha: np.ndarray, subject: str = subjects.ALL, sta
         return pictures.encode_png(np.asarray(crop(colours, refined)))
     except NothingToCut:
         raise NoSubjectFound from None
-
-
-def _of_prediction(
-    read: Read,
-    size: tuple[int, int],
-    found: subjects.Subjects,
-    wish: Wish,
-    decoded: Image.Image | None,
-    stage: Stage,
-) -> StickerFile:
-    """The sticker of a photo's subjects as a network cut them; `read` and `decoded` are those of `scaled`."""
-    with stage("edge"):
-        kept = subjects.chosen(found, subjects.parse(wish["subject"]))
-    with stage("decode"):
-        rgb, _ = scaled(read, size, masks.settle(kept), SIDES[wish["target"]], decoded)
-    with stage("edge"):
-        refined = edge.refine(rgb, kept)
-    return _made(rgb, refined, wish, stage)
 
 
 def _made(rgb: np.ndarray, alpha: np.ndarray, wish: Wish, stage: Stage) -> StickerFile:

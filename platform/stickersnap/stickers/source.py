@@ -7,9 +7,8 @@ import numpy as np
 from PIL import Image
 
 from segmentation import mask as masks
+from segmentation import picture as pictures
 
-Read = Callable[[int], Image.Image]
-"""A photo, upright RGB, with at least so many pixels on its shorter side, or all that there are."""
 WORTHWHILE = 0.8
 """Scale below which shrinking a photo costs less than it saves afterwards."""
 
@@ -28,7 +27,7 @@ def shorter_needed(size: tuple[int, int], alpha: np.ndarray, side: int) -> int:
 
 
 def scaled(
-    read: Read,
+    read: Callable[[], bytes],
     size: tuple[int, int],
     alpha: np.ndarray,
     side: int,
@@ -37,11 +36,11 @@ def scaled(
     """A photo (HxWx3 uint8) and its mask (HxW uint8) at one scale that shows `side` pixels of the subject.
 
     `size` is the photo's own (width, height). What is already `decoded` of it (RGB) is taken where it has enough
-    pixels on its shorter side, else `read` is asked for so many. Raises a segmentation.picture.PictureError.
+    pixels, else the file is read. Raises a segmentation.picture.PictureError.
     """
     shorter = shorter_needed(size, alpha, side)
     if decoded is None or min(decoded.size) < shorter:
-        decoded = read(shorter)
+        decoded = pictures.decode(read(), shorter).image
     factor = shorter / min(decoded.size)
     if factor < WORTHWHILE:
         smaller = max(1, round(decoded.width * factor)), max(1, round(decoded.height * factor))

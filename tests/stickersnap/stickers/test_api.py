@@ -26,9 +26,8 @@ def served(monkeypatch, starter):
     monkeypatch.setattr("stickersnap.releases.serving.predictor_current", lambda *_: starter)
 
 
-def upload(client, data: bytes, **fields) -> dict:
-    photo = {"image": SimpleUploadedFile("my cat (1).png", data)}
-    return client.post("/api/v1/photos/", photo | fields).json()
+def upload(client, data: bytes) -> dict:
+    return client.post("/api/v1/photos/", {"image": SimpleUploadedFile("my cat (1).png", data)}).json()
 
 
 def make(client, photo: dict, **wanted):
@@ -55,42 +54,6 @@ def test_the_same_sticker_asked_for_twice_is_made_once(client, as_png, cat):
     photo = upload(client, as_png(cat))
     assert make(client, photo).json()["id"] == make(client, photo).json()["id"]
     assert Sticker.objects.count() == 1
-
-
-def test_a_sticker_wished_for_with_the_photo_is_there_at_once_and_the_same_as_later(client, as_png, cat):
-    photo = upload(client, as_png(cat), sticker="telegram")
-    sticker = Sticker.objects.get()
-    assert make(client, photo, target="telegram").json()["id"] == str(sticker.id)
-    early = client.get(f"/api/v1/stickers/{sticker.id}/file/").content
-    Sticker.objects.all().delete()
-    later = make(client, photo, target="telegram").json()
-    assert client.get(later["file_url"]).content == early
-
-
-def test_a_photo_sent_again_with_its_wish_stays_one_photo_with_one_sticker(client, as_png, cat):
-    again = {"id": str(uuid.uuid4()), "sticker": "telegram"}
-    photo = upload(client, as_png(cat), **again)
-    assert upload(client, as_png(cat), **again) == photo
-    assert (Photo.objects.count(), Sticker.objects.count()) == (1, 1)
-
-
-def test_a_photo_is_kept_though_its_sticker_cannot_be_made(client, as_png, cat, monkeypatch, caplog):
-    blank = upload(client, as_png(np.full((120, 160, 3), 128, np.uint8)), sticker="telegram")
-    assert not blank["prediction"]["subject_found"]
-
-    def fails(**_):
-        raise MemoryError("as on a small machine")
-
-    monkeypatch.setattr("stickersnap.stickers.services.sticker_made", fails)
-    photo = upload(client, as_png(cat), sticker="telegram")
-    assert photo["prediction"]["subject_found"]
-    assert f"Photo {photo['id']} is kept without a sticker" in caplog.text
-    assert (Photo.objects.count(), Sticker.objects.count()) == (2, 0)
-
-
-def test_a_photo_with_a_strange_wish_is_refused(client, as_png, cat):
-    assert upload(client, as_png(cat), sticker="msn")["code"] == "invalid"
-    assert not Photo.objects.exists()
 
 
 @pytest.fixture

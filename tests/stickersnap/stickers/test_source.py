@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segmentation.picture import decode
-from stickersnap.stickers.source import Read, scaled, shorter_needed
+from stickersnap.stickers.source import scaled, shorter_needed
 
 
 def mask_of(height: int, width: int, box: tuple[int, int, int, int]) -> np.ndarray:
@@ -31,14 +30,18 @@ def test_a_mask_that_shows_nothing_asks_for_all() -> None:
 
 
 def test_photo_and_mask_come_at_one_scale() -> None:
-    rgb, alpha = scaled(reading((2400, 1600), "JPEG"), (2400, 1600), mask_of(100, 150, (0, 0, 150, 100)), 512)
+    out = io.BytesIO()
+    Image.new("RGB", (2400, 1600), "orange").save(out, "JPEG")
+    rgb, alpha = scaled(out.getvalue, (2400, 1600), mask_of(100, 150, (0, 0, 150, 100)), 512)
     assert rgb.shape == (400, 600, 3)
     assert alpha.shape == (400, 600)
     assert alpha.min() == 255
 
 
 def test_a_photo_that_came_much_too_large_is_shrunk_with_its_mask() -> None:
-    rgb, alpha = scaled(reading((1500, 1000), "PNG"), (1500, 1000), mask_of(100, 150, (0, 0, 150, 100)), 512)
+    out = io.BytesIO()
+    Image.new("RGB", (1500, 1000), "orange").save(out, "PNG")
+    rgb, alpha = scaled(out.getvalue, (1500, 1000), mask_of(100, 150, (0, 0, 150, 100)), 512)
     assert rgb.shape == (342, 513, 3)
     assert alpha.shape == (342, 513)
 
@@ -52,12 +55,5 @@ def test_what_is_decoded_already_is_taken_where_it_has_enough_pixels() -> None:
         scaled(unread, (2400, 1600), mask_of(100, 150, (0, 0, 30, 20)), 512, decoded)
 
 
-def reading(size: tuple[int, int], kind: str) -> Read:
-    """Reads an orange photo."""
-    out = io.BytesIO()
-    Image.new("RGB", size, "orange").save(out, kind)
-    return lambda shorter: decode(out.getvalue(), shorter).image
-
-
-def unread(_: int) -> Image.Image:
+def unread() -> bytes:
     raise AssertionError("the file is needed")

@@ -1,5 +1,5 @@
 import { get, pathOf, remove, upload } from "./client";
-import type { DeletedPhoto, Page, Photo, Target } from "./types";
+import type { DeletedPhoto, Page, Photo } from "./types";
 
 export const listPhotos = (url = "/api/v1/photos/") => get<Page<Photo>>(pathOf(url));
 export const readPhoto = (id: string) => get<Photo>(`/api/v1/photos/${id}/`);
@@ -7,14 +7,10 @@ export const deletePhoto = (id: string) => remove<DeletedPhoto>(`/api/v1/photos/
 /** Consented photos nobody has corrected yet, the most uncertain first. */
 export const listPhotosToCorrect = (url = "/api/v1/queue/correct/") => get<Page<Photo>>(pathOf(url));
 
-/** What the page shows: as large as a messenger shows it. The PNG at full size is made when it is downloaded. */
-export const SHOWN: Target = "telegram";
-
-/** `id` is made here, so that sending the same photo again answers the same photo. Its sticker is made on the way. */
+/** `id` is made here, so that sending the same photo again answers the same photo. */
 export function sendPhoto(id: string, file: File, onProgress: (share: number) => void, signal?: AbortSignal) {
   const form = new FormData();
   form.append("id", id);
-  form.append("sticker", SHOWN);
   form.append("image", file, file.name || "photo");
   return upload<Photo>("/api/v1/photos/", form, onProgress, signal);
 }

@@ -1673,26 +1673,6 @@ export interface components {
             /** Format: uuid */
             photo: string;
         };
-        /** @description A photo, and the sticker that will be asked for next. */
-        StickerUploadRequest: {
-            /** Format: binary */
-            image: string;
-            /**
-             * Format: uuid
-             * @description Made by the client: sent again, it is the same photo.
-             */
-            id?: string;
-            /** @description Allow learning from this photo. Left out: as this person answered before. */
-            consent?: boolean | null;
-            /**
-             * @description Make the usual sticker (outlined, of all subjects) for this target while the photo is being kept: `POST /api/v1/stickers/` then answers it at once.
-             *
-             *     * `png` - Png
-             *     * `whatsapp` - Whatsapp
-             *     * `telegram` - Telegram
-             */
-            sticker?: components["schemas"]["TargetEnum"];
-        };
         /** @description The small network that follows a large champion. */
         Student: {
             sha256: string;
@@ -1785,6 +1765,18 @@ export interface components {
             iou: number;
             readonly corrections_url: string;
             readonly quarantine: components["schemas"]["Quarantine"] | null;
+        };
+        /** @description A photo as it comes in. */
+        UploadRequest: {
+            /** Format: binary */
+            image: string;
+            /**
+             * Format: uuid
+             * @description Made by the client: sent again, it is the same photo.
+             */
+            id?: string;
+            /** @description Allow learning from this photo. Left out: as this person answered before. */
+            consent?: boolean | null;
         };
         /**
          * @description * `approve` - Approve
@@ -2049,7 +2041,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "multipart/form-data": components["schemas"]["StickerUploadRequest"];
+                "multipart/form-data": components["schemas"]["UploadRequest"];
             };
         };
         responses: {

@@ -1,9 +1,11 @@
 import { onScopeDispose, ref, watch, type Ref } from "vue";
 import { ApiError, sayError } from "../api/client";
-import { SHOWN } from "../api/photos";
 import { makeSticker, type Wish } from "../api/stickers";
 import type { Photo, Sticker, Target } from "../api/types";
 import { notify } from "./useAnnouncer";
+
+/** What the page shows: as large as a messenger shows it. The PNG at full size is made when it is downloaded. */
+const SHOWN: Target = "telegram";
 
 /** The sticker of a photo, made anew whenever its mask, its outline or the chosen subject changes. */
 export function useSticker(photo: Ref<Photo>, outline: Ref<boolean>, subject: Ref<string>) {
