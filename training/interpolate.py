@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 SHARES = (0.25, 0.5, 0.75, 1.0)
-FALLBACK = 0.33
+FALLBACK = 0.4
 MOST_FORGOTTEN = 0.002
 
 
