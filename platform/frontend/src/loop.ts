@@ -38,10 +38,18 @@ export function lastDecision({ runs, deployments }: Pick<LoopState, "runs" | "de
 
 export const activeRun = (runs: Run[]) => runs.find(({ state }) => ACTIVE.includes(state)) ?? null;
 
+/** The last run, if it failed and nobody has started again since; students are asked for by themselves. */
+export function failedLast(runs: Run[]): Run | null {
+  const [last] = runs.filter(({ kind }) => kind !== "student");
+  return last?.state === "failed" && !activeRun(runs) ? last : null;
+}
+
 /** When the next run may start by itself, and what it waits for. */
 export function sayNext({ overview, policy }: Pick<LoopState, "overview" | "policy">): string {
   if (!overview || !policy) return "";
-  const { at, lacking, corrections } = overview.schedule;
+  const { at, lacking, corrections, unfinished } = overview.schedule;
+  if (at !== null && unfinished && !overview.rollout)
+    return `The last run failed: the next starts ${dateTime(at)} and takes up what it was to learn.`;
   if (at === null) return `${count(corrections, "new correction")} since the last run. The schedule is off.`;
   if (lacking) return `${count(lacking, "more correction")} until the next run, not before ${dateTime(at)}.`;
   if (overview.rollout) return "There are enough for the next run: it waits for the trial to end.";

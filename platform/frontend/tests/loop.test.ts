@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Decision, Run } from "../src/api/types";
-import { lastDecision, sayNext, stations, type LoopState } from "../src/loop";
+import { failedLast, lastDecision, sayNext, stations, type LoopState } from "../src/loop";
 import { fieldErrors } from "../src/validation";
 
 const NOW = Date.parse("2026-11-23T12:00:00Z");
@@ -29,6 +29,21 @@ describe("the loop", () => {
     expect(sayNext(schedule({ at: null }))).toContain("The schedule is off");
     const corrections = station(schedule({}), "Corrections");
     expect([corrections.figure, corrections.done]).toEqual(["8 of 20", 0.4]);
+  });
+
+  it("says that the schedule takes up what a failed run was to learn", () => {
+    const failed = { lacking: 0, corrections: 0, unfinished: true };
+    expect(sayNext(schedule(failed))).toContain("The last run failed: the next starts");
+    expect(sayNext(schedule({ ...failed, at: null }))).toContain("The schedule is off");
+  });
+
+  it("lets the last run be started again, if it failed and none is under way", () => {
+    const failed = run({ id: "f", state: "failed" });
+    expect(failedLast([failed, run({})])?.id).toBe("f");
+    expect(failedLast([run({ kind: "student" }), failed])?.id).toBe("f");
+    expect(failedLast([run({ kind: "student", state: "training" }), failed])).toBeNull();
+    expect(failedLast([run({}), failed])).toBeNull();
+    expect(failedLast([])).toBeNull();
   });
 
   it("follows a run by its epochs", () => {

@@ -35,6 +35,8 @@ def schedule(policy: RetrainPolicy, now: datetime) -> Finding:
     """What the schedule would say; a run asked for by hand does not ask it."""
     why_not = tasks.not_now(policy, now)
     new = f"{corrections_new()} new approved corrections since the last version."
+    if selectors.run_unfinished() is not None:
+        new += " The last run failed; the next takes up what it was to learn."
     if why_not:
         return Finding("schedule", Health.NOTE, f"Would not start a run now. {why_not} {new}")
     return Finding("schedule", Health.WELL, f"Would start a run now. {new}")

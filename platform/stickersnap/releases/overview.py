@@ -8,7 +8,7 @@ from django.db import transaction
 from annotations.datasets import corrections_new
 from stickersnap.releases import forecast, selectors, tasks
 from stickersnap.releases.checkup import Finding
-from stickersnap.releases.models import RetrainPolicy, TrainingRun
+from stickersnap.releases.models import RetrainPolicy
 
 
 @dataclass(frozen=True)
@@ -19,26 +19,28 @@ class Schedule:
         at: the first moment at which it may start a run, by the clock alone; None while it is off.
         corrections: approved ones that no dataset version holds yet.
         lacking: how many more of them it waits for.
+        unfinished: the last run failed with its dataset frozen: the next takes it up, and waits for no correction.
     """
 
     at: datetime | None
     corrections: int
     lacking: int
+    unfinished: bool
 
 
 def schedule(now: datetime) -> Schedule:
     """The schedule by the policy as it is."""
     policy = selectors.policy_or_default()
-    new = corrections_new()
-    return Schedule(at=next_start(policy, now), corrections=new, lacking=max(0, policy.corrections_minimum - new))
+    new, unfinished = corrections_new(), selectors.run_unfinished() is not None
+    lacking = 0 if unfinished else max(0, policy.corrections_minimum - new)
+    return Schedule(at=next_start(policy, now), corrections=new, lacking=lacking, unfinished=unfinished)
 
 
 def next_start(policy: RetrainPolicy, now: datetime) -> datetime | None:
     """The first moment from `now` (UTC) on at which the clock lets a scheduled run start; None while they are off."""
     if not policy.enabled:
         return None
-    last = TrainingRun.objects.filter(requested_by=tasks.SCHEDULE).order_by("-created_at").first()
-    earliest = max(now, last.created_at + tasks.pause(policy)) if last else now
+    earliest = tasks.earliest(policy, now)
     moment = earliest.replace(minute=tasks.MINUTE, second=0, microsecond=0)
     if moment < earliest:
         moment += timedelta(hours=1)

@@ -103,6 +103,12 @@ def run_active() -> TrainingRun | None:
     return TrainingRun.objects.filter(state__in=TrainingRun.ACTIVE).first()
 
 
+def run_unfinished() -> TrainingRun | None:
+    """The last run, if it failed once its dataset was frozen: no version will hold those corrections as new again."""
+    last = TrainingRun.objects.filter(kind=TrainingRun.Kind.CHAMPION).first()
+    return last if last and last.state == TrainingRun.State.FAILED and last.dataset_id is not None else None
+
+
 def policy() -> RetrainPolicy:
     """The one row, made with its defaults where there is none."""
     return RetrainPolicy.objects.get_or_create(id=1)[0]

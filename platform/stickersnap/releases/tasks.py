@@ -18,6 +18,8 @@ from stickersnap.releases.models import RetrainPolicy, TrainingRun
 SCHEDULE = "schedule"
 MINUTE = 7
 """Of each hour: when the schedule asks."""
+RETRIES = 3
+"""How many scheduled runs may fail, one an hour, before the schedule waits as long as the policy says."""
 JOBS_KEPT_HOURS = 24 * 7
 
 
@@ -51,14 +53,27 @@ def not_now(policy: RetrainPolicy, now: datetime) -> str:
         return "Scheduled retraining is off."
     if policy.hour is not None and policy.hour != now.hour:
         return f"Not the hour: {policy.hour}:00 UTC."
-    if TrainingRun.objects.filter(requested_by=SCHEDULE, created_at__gt=now - pause(policy)).exists():
+    if earliest(policy, now) > now:
         return f"The last scheduled run is less than {policy.interval_hours} h old."
     if selectors.rollout_under_way() is not None:
         return "The last challenger is still being tried."
+    if selectors.run_unfinished() is not None:
+        return ""
     new = corrections_new()
     if new < policy.corrections_minimum:
         return f"{new} new approved corrections, {policy.corrections_minimum} needed."
     return ""
+
+
+def earliest(policy: RetrainPolicy, now: datetime) -> datetime:
+    """From when on the pause between scheduled runs lets the next one start; `now` where it does already.
+
+    Runs that failed are not waited for until there are RETRIES of them: a disk that was full has room by then.
+    """
+    recent = list(TrainingRun.objects.filter(requested_by=SCHEDULE, created_at__gt=now - pause(policy))[:RETRIES])
+    if not recent or (len(recent) < RETRIES and all(run.state == TrainingRun.State.FAILED for run in recent)):
+        return now
+    return recent[0].created_at + pause(policy)
 
 
 def pause(policy: RetrainPolicy) -> timedelta:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from annotations.models import DatasetVersion
 from stickersnap.releases import overview, services, tasks
 from stickersnap.releases.models import RetrainPolicy, TrainingRun
 
@@ -60,12 +61,23 @@ def test_it_says_how_many_corrections_are_lacking(olga, monkeypatch):
     services.starter_deploy()
     monkeypatch.setattr(overview, "corrections_new", lambda: 8)
     told = olga.get("/api/v1/releases/overview/").json()
-    assert told == {"schedule": {"at": None, "corrections": 8, "lacking": 12}, "rollout": None}
+    assert told == {"schedule": {"at": None, "corrections": 8, "lacking": 12, "unfinished": False}, "rollout": None}
     assert not RetrainPolicy.objects.exists(), "reading changes nothing"
     RetrainPolicy.objects.create(enabled=True, corrections_minimum=5)
     told = olga.get("/api/v1/releases/overview/").json()["schedule"]
     assert told["lacking"] == 0
     assert told["at"].endswith(":07:00Z")
+
+
+def test_after_a_failed_run_it_waits_for_no_correction(olga):
+    dataset = DatasetVersion.objects.create(number=1, digest=f"{1:064x}", dvc_text="outs: []\n")
+    run = TrainingRun.objects.create(network="basnet-small", minutes=1, state="failed", dataset=dataset)
+    told = olga.get("/api/v1/releases/overview/").json()["schedule"]
+    assert (told["lacking"], told["unfinished"]) == (0, True)
+    run.state = "refused"
+    run.save()
+    told = olga.get("/api/v1/releases/overview/").json()["schedule"]
+    assert (told["lacking"], told["unfinished"]) == (20, False)
 
 
 def test_a_change_of_the_policy_is_forecast_and_not_made(olga):

@@ -8,6 +8,7 @@ from django.db import connection
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from annotations.models import DatasetVersion
 from stickersnap.releases import services, tasks
 from stickersnap.releases.models import RetrainPolicy, TrainingRun
 
@@ -50,6 +51,43 @@ def test_not_too_soon_after_the_last_scheduled_one(corrections):
         assert (reason() == "") is wanted
     TrainingRun.objects.filter(id=run.id).update(created_at=NOON, requested_by="olga")
     assert reason() == ""
+
+
+@pytest.fixture
+def failed():
+    """failed(age): the schedule's run of so long ago failed once its dataset was frozen."""
+    dataset = DatasetVersion.objects.create(number=1, digest=f"{1:064x}", dvc_text="outs: []\n")
+
+    def make(age: timedelta, state: str = "failed", **fields) -> TrainingRun:
+        fields = {"requested_by": tasks.SCHEDULE, "dataset": dataset, **fields}
+        run = TrainingRun.objects.create(network="basnet-small", minutes=1, state=state, **fields)
+        TrainingRun.objects.filter(id=run.id).update(created_at=NOON - age)
+        return run
+
+    return make
+
+
+def test_what_a_failed_run_was_to_learn_is_taken_up_without_waiting_for_more_corrections(corrections, failed):
+    corrections(0)
+    failed(timedelta(hours=2), dataset=None)
+    assert "0 new approved corrections" in reason(), "what no version holds is still counted as new"
+    unfinished = failed(timedelta(hours=1))
+    assert reason() == ""
+    failed(timedelta(minutes=30), kind="student", requested_by="student")
+    assert reason() == ""
+    TrainingRun.objects.filter(id=unfinished.id).update(state="refused")
+    corrections(20)
+    assert "less than 24 h old" in reason(), "what was judged is not tried again before its time"
+
+
+def test_after_three_failures_it_waits_as_long_as_the_policy_says(corrections, failed):
+    for hours in (3, 2):
+        failed(timedelta(hours=hours))
+        assert reason() == ""
+    failed(timedelta(hours=1))
+    assert "less than 24 h old" in reason()
+    assert tasks.earliest(RetrainPolicy(), NOON) == NOON + timedelta(hours=22, minutes=30)
+    assert reason(now=NOON + timedelta(hours=23)) == ""
 
 
 def test_the_scheduled_job_asks_once_and_says_why_not(corrections):

@@ -19,7 +19,9 @@ export const readCurrentWeights = () => get<CurrentWeights>("/api/v1/weights/cur
 export const listRuns = (url = "/api/v1/releases/runs/") => get<Page<Run>>(pathOf(url));
 export const readRun = (id: string) => get<RunDetail>(`/api/v1/releases/runs/${id}/`);
 export const listDeployments = (url = "/api/v1/releases/deployments/") => get<Page<Deployment>>(pathOf(url));
-export const retrain = () => post<Run>("/api/v1/releases/retrain/");
+/** Asks for a run; what is not wished for is the policy's. */
+export const retrain = (wishes: Partial<Pick<Run, "minutes" | "epochs">> = {}) =>
+  post<Run>("/api/v1/releases/retrain/", wishes);
 export const rollBack = () => post<Deployment>("/api/v1/releases/rollback/");
 
 export const readDecision = (id: string) => get<DecisionDetail>(`/api/v1/releases/decisions/${id}/`);

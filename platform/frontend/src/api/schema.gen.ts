@@ -1590,6 +1590,8 @@ export interface components {
             corrections: number;
             /** @description How many more of them it waits for. */
             lacking: number;
+            /** @description The last run failed once it had its dataset: the next takes it up. */
+            unfinished: boolean;
         };
         Session: {
             user: components["schemas"]["Person"] | null;

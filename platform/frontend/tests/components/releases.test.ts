@@ -15,6 +15,7 @@ const api = vi.hoisted(() => ({
   listDeployments: vi.fn(),
   readPolicy: vi.fn().mockResolvedValue(null),
   readOverview: vi.fn().mockResolvedValue(null),
+  retrain: vi.fn(),
   forecast: vi.fn(),
   changePolicy: vi.fn(),
 }));
@@ -52,6 +53,31 @@ describe("releases", () => {
     const wrapper = mount(ReleasesPage, { global: { plugins: [makeRouter(createMemoryHistory())] } });
     await flushPromises();
     expect(wrapper.get("[role=alert]").text()).toBe(problem);
+    wrapper.unmount();
+  });
+});
+
+describe("a run that failed", () => {
+  it("is started again with what it was asked for, at one press", async () => {
+    const curves = { train_loss: [], val_iou: [] };
+    const failed = {
+      id: "f",
+      state: "failed",
+      kind: "champion",
+      minutes: 5,
+      epochs: null,
+      curves,
+      message: "No space.",
+    };
+    api.listRuns.mockResolvedValueOnce({ results: [failed, { ...failed, id: "older" }] });
+    api.listDeployments.mockResolvedValue({ results: [deployment(3, "operator", "olga")] });
+    api.retrain.mockResolvedValue({ ...failed, id: "next", state: "queued" });
+    const wrapper = mount(ReleasesPage, { global: { plugins: [makeRouter(createMemoryHistory())] } });
+    await flushPromises();
+    const again = wrapper.findAll("button").filter((button) => button.text() === "Start again");
+    expect(again).toHaveLength(1);
+    await again[0].trigger("click");
+    expect(api.retrain).toHaveBeenCalledWith({ minutes: 5 });
     wrapper.unmount();
   });
 });

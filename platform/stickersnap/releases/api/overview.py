@@ -23,6 +23,9 @@ class ScheduleSerializer(serializers.Serializer):
     )
     corrections = serializers.IntegerField(help_text="Approved ones that no dataset version holds yet.")
     lacking = serializers.IntegerField(help_text="How many more of them it waits for.")
+    unfinished = serializers.BooleanField(
+        help_text="The last run failed once it had its dataset: the next takes it up."
+    )
 
 
 class OverviewSerializer(serializers.Serializer):
