@@ -13,6 +13,8 @@ export interface Upload {
   /** 0..1 of the bytes sent. */
   progress: number;
   error: string;
+  /** The file itself is refused: sending it again would change nothing. */
+  hopeless: boolean;
   /** When a paused upload goes on, in milliseconds of `Date.now()`. */
   resumeAt: number;
 }
@@ -25,6 +27,7 @@ export interface UploadQueueOptions {
 
 const MAX_BYTES = 20 * 1024 * 1024;
 const DEFAULT_PAUSE = 5;
+const REFUSES_THE_FILE = [400, 413, 415, 422];
 
 /** Sends photos, `atOnce` at a time; waits and goes on by itself when the server is busy. */
 export function createUploadQueue({ send, done, atOnce = 2 }: UploadQueueOptions) {
@@ -43,6 +46,7 @@ export function createUploadQueue({ send, done, atOnce = 2 }: UploadQueueOptions
         state: refused ? "failed" : "waiting",
         progress: 0,
         error: refused,
+        hopeless: refused !== "",
         resumeAt: 0,
       });
       return upload;
@@ -54,9 +58,8 @@ export function createUploadQueue({ send, done, atOnce = 2 }: UploadQueueOptions
 
   function retry(id: string): void {
     const upload = find(id);
-    if (upload?.state !== "failed") return;
-    const refused = refusal(upload.file);
-    Object.assign(upload, refused ? { error: refused } : { state: "waiting", error: "", progress: 0 });
+    if (upload?.state !== "failed" || upload.hopeless) return;
+    Object.assign(upload, { state: "waiting", error: "", progress: 0 });
     pump();
   }
 
@@ -122,6 +125,7 @@ export function createUploadQueue({ send, done, atOnce = 2 }: UploadQueueOptions
       Object.assign(upload, { state: "paused", resumeAt: pausedUntil });
     } else {
       if (error instanceof ApiError && error.status === 0) unreached.add(upload.id);
+      upload.hopeless = error instanceof ApiError && REFUSES_THE_FILE.includes(error.status);
       upload.state = "failed";
     }
   }

@@ -1,5 +1,5 @@
 import { flushPromises, mount } from "@vue/test-utils";
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { nextTick, reactive } from "vue";
 import { ApiError } from "../../src/api/client";
 import type { Photo, Sticker } from "../../src/api/types";
@@ -7,6 +7,7 @@ import DownloadMenu from "../../src/components/DownloadMenu.vue";
 import DropZone from "../../src/components/DropZone.vue";
 import PhotoCard from "../../src/components/PhotoCard.vue";
 import UploadCard from "../../src/components/UploadCard.vue";
+import { spoken } from "../../src/composables/useAnnouncer";
 import type { Upload } from "../../src/composables/uploadQueue";
 
 const { makeSticker } = vi.hoisted(() => ({ makeSticker: vi.fn() }));
@@ -113,6 +114,33 @@ describe("photo card", () => {
   });
 });
 
+describe("sharing", () => {
+  const share = vi.fn();
+  const button = () => card().find("button[aria-label=Share]");
+  afterEach(() => vi.unstubAllGlobals());
+
+  it("is offered only where the device takes pictures", () => {
+    expect(button().exists()).toBe(false);
+    vi.stubGlobal("navigator", { canShare: () => false, share });
+    expect(button().exists()).toBe(false);
+  });
+
+  it("hands the device the sticker's file, and says it where the device refuses", async () => {
+    vi.stubGlobal("navigator", { canShare: () => true, share });
+    vi.stubGlobal("fetch", vi.fn().mockResolvedValue(new Response("webp")));
+    share.mockReset().mockResolvedValueOnce(undefined).mockRejectedValueOnce(new DOMException("", "NotAllowedError"));
+    const wrapper = card();
+    await flushPromises();
+    await wrapper.get("button[aria-label=Share]").trigger("click");
+    await vi.waitFor(() => expect(spoken.value).toBe("Shared."));
+    const [file] = share.mock.calls[0][0].files as File[];
+    expect([file.name, file.type, await file.text()]).toEqual(["cat-telegram.webp", "image/webp", "webp"]);
+    vi.mocked(fetch).mockResolvedValue(new Response("webp"));
+    await wrapper.get("button[aria-label=Share]").trigger("click");
+    await vi.waitFor(() => expect(spoken.value).toContain("Download it"));
+  });
+});
+
 describe("choice of subject", () => {
   const two = {
     ...sticker,
@@ -198,7 +226,7 @@ describe("download menu", () => {
     await button.trigger("click");
     await nextTick();
     const items = wrapper.findAll("[role=menuitem]");
-    expect(items.map((item) => item.attributes("aria-label"))).toEqual(["PNG", "WhatsApp", "Telegram"]);
+    expect(items.map((item) => item.get("strong").text())).toEqual(["PNG", "WhatsApp", "Telegram"]);
     expect(document.activeElement).toBe(items[0].element);
     await wrapper.get("[role=menu]").trigger("keydown", { key: "ArrowDown" });
     expect(document.activeElement).toBe(items[1].element);
@@ -240,6 +268,7 @@ describe("upload card", () => {
       state: "uploading" as const,
       progress: 0.4,
       error: "",
+      hopeless: false,
       resumeAt: 0,
       ...more,
     });
@@ -256,6 +285,12 @@ describe("upload card", () => {
     const retry = wrapper.findAll("button").find((button) => button.text() === "Retry")!;
     await retry.trigger("click");
     expect(wrapper.emitted("retry")).toHaveLength(1);
+  });
+
+  it("offers no Retry where the file itself is refused", () => {
+    const refused = upload({ state: "failed", error: "This is a PDF: send a JPEG.", hopeless: true });
+    const wrapper = mount(UploadCard, { props: { upload: refused } });
+    expect(wrapper.findAll("button").map((button) => button.text())).toEqual(["Delete"]);
   });
 
   it("counts down while the server is busy", () => {

@@ -54,12 +54,23 @@ describe("upload queue", () => {
     expect(queue.uploads[0].state).toBe("cutting");
   });
 
+  it("never sends again what the server refuses for the file's own sake", async () => {
+    const queue = makeQueue();
+    queue.add([file("notes.pdf"), file("empty", 0)]);
+    calls[0].reject(new ApiError("unsupported_format", "This is a PDF.", 415));
+    await flush();
+    expect(queue.uploads.map(({ hopeless }) => hopeless)).toEqual([true, true]);
+    for (const { id } of queue.uploads) queue.retry(id);
+    expect(calls).toHaveLength(1);
+    expect(queue.uploads.map(({ state }) => state)).toEqual(["failed", "failed"]);
+  });
+
   it("keeps a failed photo with its sentence, and sends it again under the same id", async () => {
     const queue = makeQueue();
     queue.add([file("a")]);
-    calls[0].reject(new ApiError("not_an_image", "This is not a picture.", 400));
+    calls[0].reject(new ApiError("server_error", "Something broke.", 500));
     await flush();
-    expect(queue.uploads[0]).toMatchObject({ state: "failed", error: "This is not a picture." });
+    expect(queue.uploads[0]).toMatchObject({ state: "failed", error: "Something broke.", hopeless: false });
     queue.retry(queue.uploads[0].id);
     expect(calls[1].id).toBe(calls[0].id);
     expect(queue.uploads[0]).toMatchObject({ state: "uploading", error: "" });
