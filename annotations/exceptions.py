@@ -65,6 +65,12 @@ class AlreadyReviewed(AnnotationError):
     code, status = "already_reviewed", 409
 
 
+class AlreadyFrozen(AnnotationError):
+    """A dataset version was made with this correction, so the verdict stands. Quarantine its author to leave it out."""
+
+    code, status = "already_frozen", 409
+
+
 class ReasonRequired(AnnotationError):
     """Say why the correction is rejected: a few words are enough."""
 

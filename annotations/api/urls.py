@@ -1,6 +1,6 @@
 from django.urls import path
 
-from annotations.api import trust, views
+from annotations.api import reviews, trust, views
 
 urlpatterns = [
     path("photos/", views.PhotoListView.as_view(), name="photos"),
@@ -18,7 +18,7 @@ urlpatterns = [
         views.CorrectionDifferenceView.as_view(),
         name="correction-difference",
     ),
-    path("corrections/<uuid:correction_id>/review/", views.ReviewView.as_view(), name="correction-review"),
+    path("corrections/<uuid:correction_id>/review/", reviews.ReviewView.as_view(), name="correction-review"),
     path("trust/", trust.TrustListView.as_view(), name="trust"),
     path("trust/<uuid:author>/corrections/", trust.TrustCorrectionsView.as_view(), name="trust-corrections"),
     path("trust/<uuid:author>/quarantine/", trust.QuarantineView.as_view(), name="trust-quarantine"),

@@ -129,7 +129,7 @@ def test_a_correction_is_approved_by_button_and_one_rejected_by_key(olgas_page, 
     assert (rejected["state"], rejected["reason"]) == ("rejected", "half the cup is missing")
 
 
-def test_keys_approve_skip_and_step_back(olgas_page, anna, upload, correct) -> None:
+def test_keys_approve_skip_undo_and_step_back(olgas_page, anna, upload, correct) -> None:
     page = olgas_page
     finish_reviews(page)
     for number, name in enumerate(("one.png", "two.png")):
@@ -147,6 +147,10 @@ def test_keys_approve_skip_and_step_back(olgas_page, anna, upload, correct) -> N
     expect(page.get_by_role("region", name="Correction of one.png")).to_be_visible()
     assert anna.photo("two.png")["correction"]["state"] == "approved"
     assert anna.photo("one.png")["correction"]["state"] == "waiting"
+    page.keyboard.press("u")
+    expect(page.get_by_role("region", name="Correction of two.png")).to_be_visible()
+    expect(page.get_by_text("2 waiting")).to_be_visible()
+    assert anna.photo("two.png")["correction"]["state"] == "waiting"
 
 
 def test_what_was_not_allowed_is_never_shown(olgas_page, person, api, upload, correct) -> None:

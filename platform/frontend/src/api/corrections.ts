@@ -2,7 +2,7 @@ import type { Changes } from "../editor/changes";
 import { decodePng, through } from "../editor/png";
 import type { Plane } from "../editor/kernels";
 import type { StrokeNote } from "../editor/stroke";
-import { get, getBytes, post, put } from "./client";
+import { get, getBytes, post, put, remove } from "./client";
 import type { Correction, CorrectionDetail, Page, Review, ReviewItem, Verdict } from "./types";
 
 const LONG_LOG = 2000; // characters: a longer one goes packed
@@ -61,3 +61,6 @@ export const listCorrectionsToReview = () => get<Page<ReviewItem>>("/api/v1/queu
 
 export const reviewCorrection = (correction: Correction, verdict: Verdict, reason: string) =>
   post<Review>(`/api/v1/corrections/${correction.id}/review/`, { verdict, reason, version: correction.version });
+
+/** Takes one's own verdict back: the correction waits again. */
+export const withdrawReview = ({ id }: Correction) => remove<null>(`/api/v1/corrections/${id}/review/`);

@@ -101,7 +101,8 @@ export interface paths {
         put?: never;
         /** @description A reviewer's verdict on the present version of a correction. */
         post: operations["v1_corrections_review_create"];
-        delete?: never;
+        /** @description Takes back one's own verdict: the correction waits again. 409 once a dataset version holds it. */
+        delete: operations["v1_corrections_review_destroy"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2007,6 +2008,26 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Review"];
                 };
+            };
+        };
+    };
+    v1_corrections_review_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                correction_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

@@ -1,6 +1,6 @@
 import { computed, ref, shallowRef } from "vue";
 import { ApiError, sayError } from "../api/client";
-import { listCorrectionsToReview, readMask, reviewCorrection } from "../api/corrections";
+import { listCorrectionsToReview, readMask, reviewCorrection, withdrawReview } from "../api/corrections";
 import type { ReviewItem, Verdict } from "../api/types";
 import { resample, type Plane } from "../editor/kernels";
 import { loadImage } from "../editor/load";
@@ -24,6 +24,8 @@ export function useReviewQueue() {
   const loading = ref(true);
   const busy = ref(false);
   const error = ref("");
+  /** What was decided here last; it can be taken back. */
+  const last = shallowRef<{ item: ReviewItem; verdict: Verdict } | null>(null);
   const fetched = new Map<string, Promise<Pictures>>();
   const skipped = new Set<string>();
 
@@ -88,10 +90,33 @@ export function useReviewQueue() {
     } finally {
       busy.value = false;
     }
+    last.value = gone ? null : { item, verdict };
     waiting.value = Math.max(0, waiting.value - 1);
     await advance();
     error.value = gone;
     return !gone;
+  }
+
+  /** Takes the last decision back and shows its correction again; false where it stands, which `error` explains. */
+  async function undo(): Promise<boolean> {
+    if (!last.value || busy.value) return false;
+    const { item } = last.value;
+    busy.value = true;
+    error.value = "";
+    try {
+      await withdrawReview(item.correction);
+    } catch (caught) {
+      error.value = sayError(caught);
+      if (caught instanceof ApiError && [404, 409].includes(caught.status)) last.value = null;
+      return false;
+    } finally {
+      busy.value = false;
+    }
+    last.value = null;
+    items.value.unshift(item);
+    waiting.value += 1;
+    await show();
+    return true;
   }
 
   async function skip(): Promise<void> {
@@ -107,7 +132,7 @@ export function useReviewQueue() {
     else await load();
   }
 
-  return { current, waiting, pictures, loading, busy, error, load, show, decide, skip };
+  return { current, waiting, pictures, loading, busy, error, last, load, show, decide, undo, skip };
 }
 
 async function picturesOf({ photo, prediction, correction }: ReviewItem): Promise<Pictures> {

@@ -14,6 +14,7 @@ const api = vi.hoisted(() => ({
   listCorrectionsToReview: vi.fn(),
   readMask: vi.fn(),
   reviewCorrection: vi.fn(),
+  withdrawReview: vi.fn(),
   readSession: vi.fn(),
 }));
 vi.mock("../../src/api/corrections", () => api);
@@ -48,6 +49,30 @@ describe("review queue", () => {
     expect(queue.current.value?.correction.id).toBe("b");
     expect(api.readMask).toHaveBeenCalledTimes(4);
     expect(queue.waiting.value).toBe(1);
+  });
+
+  it("takes the last decision back, and shows that correction again", async () => {
+    const queue = useReviewQueue();
+    await queue.load();
+    expect(await queue.undo()).toBe(false);
+    await queue.decide("approve");
+    await queue.decide("reject", "Edge is not clean");
+    expect(queue.last.value?.verdict).toBe("reject");
+    expect(await queue.undo()).toBe(true);
+    expect(api.withdrawReview).toHaveBeenCalledWith(item("b").correction);
+    expect([queue.current.value?.correction.id, queue.waiting.value]).toEqual(["b", 1]);
+    expect(queue.pictures.value).not.toBeNull();
+    expect(queue.last.value, "one step, no more").toBeNull();
+  });
+
+  it("says why a decision stands", async () => {
+    api.withdrawReview.mockRejectedValueOnce(new ApiError("already_frozen", "A version was made with it.", 409));
+    const queue = useReviewQueue();
+    await queue.load();
+    await queue.decide("approve");
+    expect(await queue.undo()).toBe(false);
+    expect(queue.error.value).toBe("A version was made with it.");
+    expect([queue.current.value?.correction.id, queue.last.value]).toEqual(["b", null]);
   });
 
   it("ends empty when all are reviewed", async () => {
