@@ -150,3 +150,13 @@ def test_who_says_nothing_costs_nothing(web):
     for plug in silent:
         plug.close()
     assert asked(web.connect(), "GET", "/") == (200, b"0000")
+
+
+def test_a_request_sent_right_behind_another_is_answered(web):
+    request = b"POST /photos HTTP/1.1\r\nHost: here\r\nContent-Length: 5\r\n\r\nphoto"
+    with web.plug() as plug:
+        plug.sendall(request * 3)
+        said = b""
+        while said.count(b"0005") < 3 and (more := plug.recv(1000)):
+            said += more
+    assert said.count(b"HTTP/1.1 200 OK") == 3

@@ -10,10 +10,11 @@ from __future__ import annotations
 import errno
 import socket
 import time
-from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from selectors import EVENT_READ
+from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
@@ -31,36 +32,60 @@ class Connection(TConn):
         super().init()
         self.parser.unreader.mxchunk = CHUNK
 
+    def read_ahead(self) -> bool:
+        """Has a piece brought the beginning of the next request as well? Then nobody need wait for the socket."""
+        unreader = self.parser.unreader
+        data = unreader.take_buffered()
+        unreader.unread(data)
+        return bool(data)
+
 
 class DoorWorker(ThreadWorker):
     """gthread, and what `application.refusal(first bytes of a request)` answers: bytes to send, None to let it in."""
 
     def init_process(self) -> None:
-        self.leaving: dict[TConn, None] = {}  # refused, and perhaps still sending; the first to be given up first
+        self.leaving: dict[socket.socket, float] = {}  # refused, perhaps still sending: until when, the soonest first
         self.sink = bytearray(CHUNK)
         super().init_process()
 
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        self.refusal = None if self.cfg.is_ssl else getattr(self.wsgi, "refusal", None)
+
     def accept(self, listener: socket.socket) -> None:
-        """Waits for a connection's first bytes in the loop, not in a thread."""
+        """Waits for a connection's first bytes in the loop, not in a thread; mostly they are here already."""
         try:
             client, address = listener.accept()
         except OSError as error:
             if error.errno not in NOBODY_THERE:
                 raise
             return
+        client.setblocking(False)
         self.nr_conns += 1
+        if self._refused(client):
+            return
         conn = Connection(self.cfg, client, address, listener.getsockname())
         conn.set_timeout()
         self.pending_conns.append(conn)
         self.poller.register(client, EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
     def on_pending_socket_readable(self, conn: TConn, client: socket.socket) -> None:
-        if not self._refused(conn, self.pending_conns.remove):
+        if self._refused(client):
+            self.pending_conns.remove(conn)
+        else:
             super().on_pending_socket_readable(conn, client)
 
     def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
-        if not self._refused(conn, self.keepalived_conns.remove):
+        if self._refused(client):
+            self.keepalived_conns.remove(conn)
+        else:
             super().on_client_socket_readable(conn, client)
+
+    def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
+        """Goes on at once with a request that was read ahead: its socket would never become readable again."""
+        super().finish_request(conn, fs)
+        if self.keepalived_conns and self.keepalived_conns[-1] is conn and conn.read_ahead():
+            super().on_client_socket_readable(conn, conn.sock)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Looks up now and then: gunicorn, once told to stop, would wait for as long as answers may take, though no
@@ -70,30 +95,30 @@ class DoorWorker(ThreadWorker):
     def murder_pending(self) -> None:
         """Also gives up who was refused and goes on sending."""
         super().murder_pending()
-        while self.leaving and (conn := next(iter(self.leaving))).timeout < time.monotonic():
-            self._leave(conn)
+        while self.leaving and self.leaving[client := next(iter(self.leaving))] < time.monotonic():
+            self._leave(client)
 
-    def _refused(self, conn: TConn, forget: Callable[[TConn], None]) -> bool:
-        refusal = getattr(self.wsgi, "refusal", None)
-        if refusal is None or self.cfg.is_ssl:
+    def _refused(self, client: socket.socket) -> bool:
+        """Answers and lets go of who is refused; whoever has not begun to send is not."""
+        if self.refusal is None:
             return False
         try:
-            answer = refusal(conn.sock.recv(FIRST_LINE, socket.MSG_PEEK))
-        except OSError:  # a thread will find out, too
+            answer = self.refusal(client.recv(FIRST_LINE, socket.MSG_PEEK))
+        except OSError:  # nothing there yet; or a thread will find out, too
             return False
         if answer is None:
             return False
-        forget(conn)
-        self.leaving[conn] = None
-        conn.timeout = time.monotonic() + LINGER_SECONDS
-        self.poller.modify(conn.sock, EVENT_READ, partial(self._drain, conn))
         with suppress(OSError):
-            conn.sock.send(answer)
-            conn.sock.shutdown(socket.SHUT_WR)
-        self._drain(conn, conn.sock)
+            client.send(answer)
+            client.shutdown(socket.SHUT_WR)
+        self.leaving[client] = time.monotonic() + LINGER_SECONDS
+        with suppress(KeyError):  # one just accepted is not there
+            self.poller.unregister(client)
+        self.poller.register(client, EVENT_READ, self._drain)
+        self._drain(client)
         return True
 
-    def _drain(self, conn: TConn, client: socket.socket) -> None:
+    def _drain(self, client: socket.socket) -> None:
         """Throws away what is sent: closed before, a connection would lose the answer."""
         try:
             if client.recv_into(self.sink):
@@ -102,10 +127,10 @@ class DoorWorker(ThreadWorker):
             return
         except OSError:  # the client has gone
             pass
-        self._leave(conn)
+        self._leave(client)
 
-    def _leave(self, conn: TConn) -> None:
-        del self.leaving[conn]
-        self.poller.unregister(conn.sock)
+    def _leave(self, client: socket.socket) -> None:
+        del self.leaving[client]
+        self.poller.unregister(client)
         self.nr_conns -= 1
-        conn.close()
+        client.close()
