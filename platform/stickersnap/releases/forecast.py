@@ -34,7 +34,7 @@ def forecast(now: datetime | None = None) -> list[Finding]:
 def schedule(policy: RetrainPolicy, now: datetime) -> Finding:
     """What the schedule would say; a run asked for by hand does not ask it."""
     why_not = tasks.not_now(policy, now)
-    new = f"{corrections_new()} new approved corrections since the last version."
+    new = f"{several(corrections_new(), 'new approved correction')} since the last version."
     if selectors.run_unfinished() is not None:
         new += " The last run failed; the next takes up what it was to learn."
     if why_not:
@@ -77,15 +77,20 @@ def dataset(policy: RetrainPolicy) -> Finding:
     count = Counter(entry.sample.split for entry in gathered.entries)
     worn = f", {len(groups) - len(proving)} more that were asked too often" if groups != proving else ""
     said = (
-        f"{count['train']} corrections to train on, {count['holdout']} held out in {len(proving)} groups of "
-        f"near-duplicates ({policy.heldout_minimum} needed{worn}), {count['unlabelled']} photos without correction, "
-        f"{len(gathered.left_out)} left out."
+        f"{several(count['train'], 'correction')} to train on, {count['holdout']} held out in "
+        f"{several(len(proving), 'group')} of near-duplicates ({policy.heldout_minimum} needed{worn}), "
+        f"{several(count['unlabelled'], 'photo')} without correction, {len(gathered.left_out)} left out."
     )
     if not count["train"]:
         return Finding("dataset", Health.ILL, f"{said} There is nothing to learn from: approve corrections first.")
     if len(proving) < policy.heldout_minimum:
         return Finding("dataset", Health.ILL, f"{said} Nothing could be promoted: approve more corrections.")
     return Finding("dataset", Health.WELL, f"{said} {visible_gain(len(proving))}")
+
+
+def several(number: int, one: str) -> str:
+    """How many of something: `1 photo`, `2 photos`."""
+    return f"{number} {one}" if number == 1 else f"{number} {one}s"
 
 
 def visible_gain(groups: int) -> str:
@@ -102,7 +107,8 @@ def outliers() -> Finding:
     doubted = [person for person in trust.trust_list() if person.score < suspicion.DOUBTED]
     if doubted:
         worst = f"worst {str(doubted[0].author)[:8]} with {doubted[0].score:.2f}"
-        return Finding("trust", Health.NOTE, f"{len(doubted)} people stand out ({worst}). Look at the trust list.")
+        people = "One person stands" if len(doubted) == 1 else f"{len(doubted)} people stand"
+        return Finding("trust", Health.NOTE, f"{people} out ({worst}). Look at the trust list.")
     return Finding("trust", Health.WELL, "Nobody stands out.")
 
 

@@ -95,6 +95,19 @@ def test_manage_operator_refuses_a_weak_password(monkeypatch):
     assert not User.objects.exists()
 
 
+def test_manage_operator_says_what_to_do_where_it_cannot_ask(monkeypatch):
+    def nobody_there(prompt: str) -> str:
+        raise EOFError
+
+    monkeypatch.delenv("STICKERSNAP_OPERATOR_PASSWORD", raising=False)
+    monkeypatch.setattr("getpass.getpass", nobody_there)
+    with pytest.raises(CommandError, match="STICKERSNAP_OPERATOR_PASSWORD"):
+        call_command("operator", "olga")
+    with pytest.raises(CommandError, match="blank"):
+        call_command("operator", "")
+    assert not User.objects.exists()
+
+
 def test_only_superusers_see_people_in_the_admin(client, people):
     people.rita.is_staff = True
     people.rita.save()

@@ -170,6 +170,8 @@ def test_restore_refuses_what_is_not_there_and_what_is_in_the_way(workspace, app
 def test_on_the_command_line(workspace, approve, tmp_path, settings, capsys):
     approve(10)
     settings.BASE_DIR = tmp_path
+    call_command("dataset", "list")
+    assert "no dataset version yet" in capsys.readouterr().out
     call_command("dataset", "freeze")
     call_command("dataset", "list")
     call_command("dataset", "show", "1")

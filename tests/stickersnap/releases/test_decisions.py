@@ -342,6 +342,8 @@ def cups(tmp_path, coffee, disc, as_png):
 
 def test_a_benchmark_is_imported_judged_on_and_removed(starter, finished_run, cups):
     out = StringIO()
+    call_command("benchmark", "list", stdout=out)
+    assert "no benchmark yet" in out.getvalue()
     call_command("benchmark", "add", "cups", str(cups), stdout=out)
     call_command("benchmark", "list", stdout=out)
     assert "cups 1 pictures" in out.getvalue()

@@ -189,6 +189,8 @@ def test_what_cannot_be_imported_says_why(pth, other_weights, tmp_path, people):
     card.write_text(card.read_text().replace('"subject_score": 0.9', '"subject_score": 0.1'))
     with pytest.raises(CommandError, match="answered differently than the card says"):
         call_command("weights", "import", str(folder))
+    with pytest.raises(CommandError, match=r"There is no nowhere\.pth"):
+        call_command("weights", "import", "nowhere.pth")
     pth.write_bytes(pth.read_bytes()[:-100])
     with pytest.raises(CommandError, match="cut short"):
         call_command("weights", "import", str(pth))

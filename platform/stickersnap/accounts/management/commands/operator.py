@@ -20,11 +20,22 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         name = options["name"]
-        password = os.environ.get("STICKERSNAP_OPERATOR_PASSWORD") or getpass.getpass(f"Password for {name}: ")
         try:
             User(username=name).clean_fields(exclude=["password"])
+            password = os.environ.get("STICKERSNAP_OPERATOR_PASSWORD") or _ask(name)
             validate_password(password, User(username=name))
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
         operator_create(username=name, password=password)
         self.stdout.write(f"{name} is an operator: log in at /login.")
+
+
+def _ask(name: str) -> str:
+    try:
+        return getpass.getpass(f"Password for {name}: ")
+    except EOFError:
+        raise CommandError(
+            "There is no terminal to ask at: give a password in STICKERSNAP_OPERATOR_PASSWORD."
+        ) from None
+    except KeyboardInterrupt:
+        raise CommandError("Nothing was changed.") from None

@@ -34,7 +34,10 @@ class Command(BaseCommand):
         self.stdout.write(f"{added.name}: {added.pictures} pictures. The next challenger is judged on them, too.")
 
     def _list(self, **_: Any) -> None:
-        for benchmark in benchmarks.benchmarks():
+        found = benchmarks.benchmarks()
+        if not found:
+            self.stdout.write("There is no benchmark yet. `manage.py benchmark add NAME FOLDER` adds one.")
+        for benchmark in found:
             self.stdout.write(
                 f"{benchmark.name} {benchmark.pictures} pictures {benchmark.digest[:12]} "
                 f"{benchmark.created_at:%Y-%m-%d} {benchmark.by}"

@@ -52,7 +52,10 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _list(self) -> None:
-        for version in history.versions().order_by("number"):
+        versions = history.versions().order_by("number")
+        if not versions:
+            self.stdout.write("There is no dataset version yet: each run freezes one.")
+        for version in versions:
             self._line(version)
 
     def _freeze(self) -> None:

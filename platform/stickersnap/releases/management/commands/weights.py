@@ -80,6 +80,8 @@ class Command(BaseCommand):
         self._arrived(weights, entry.name)
 
     def _import(self, *, path: Path, name: str, **_: Any) -> None:
+        if not path.exists():
+            raise CommandError(f"There is no {path}.")
         weights = arrivals.weights_import(path=path, name=name)
         self._arrived(weights, name if weights.card.get("name") == name else "")
 
