@@ -17,8 +17,6 @@ from annotations.datasets import version_get
 from annotations.models import Correction, DatasetItem, DatasetVersion, DeletedPhoto, Photo, PhotoSplit
 from annotations.splits import names_joined
 
-SAMPLES = 3
-
 
 @dataclass(frozen=True)
 class Summary:

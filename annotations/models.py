@@ -358,4 +358,3 @@ class LeftOut(models.Model):
 
 
 APPROVED = Q(reviews__verdict=Review.Verdict.APPROVE, reviews__version=F("version"))
-REJECTED = Q(reviews__verdict=Review.Verdict.REJECT, reviews__version=F("version"))

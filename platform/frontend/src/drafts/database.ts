@@ -1,5 +1,5 @@
 /** The browser's own database: drafts of fixes, and fixes on their way to the server. */
-import { openDB, type DBSchema, type IDBPDatabase, type StoreNames } from "idb";
+import { openDB, type DBSchema, type IDBPDatabase } from "idb";
 import type { Photo } from "../api/types";
 import type { Changes } from "../editor/changes";
 import type { StrokeNote } from "../editor/stroke";
@@ -79,7 +79,6 @@ interface Schema extends DBSchema {
 }
 
 export type Database = IDBPDatabase<Schema>;
-export type Store = StoreNames<Schema>;
 
 export const NAME = "stickersnap";
 /** "Acknowledged" means on the disk, not only with the operating system (IndexedDB 3.0, transaction durability). */

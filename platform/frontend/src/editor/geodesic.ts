@@ -1,8 +1,5 @@
 /** Distances that grow where the picture changes: what a stroke can reach without crossing an edge. */
 
-/** Sums and means of the three colours beneath a region. */
-export type Colour = [red: number, green: number, blue: number];
-
 const ORTHOGONAL = 10;
 const DIAGONAL = 14;
 const BUCKETS = 512; // more than any step costs
