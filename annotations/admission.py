@@ -7,14 +7,17 @@ told so within milliseconds. What is begun is finished, and no more is decoded t
 from __future__ import annotations
 
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 
 from django.conf import settings
 
 from annotations.exceptions import Busy
 
 TURN_SECONDS = 60.0
+COMING_SECONDS = 1.0  # who was let in and has not come by then is no longer expected
 
 
 class Places:
@@ -25,6 +28,8 @@ class Places:
         self.taken = 0
         self._freed = threading.Condition()
         self._line: list[object] = []
+        self._coming: deque[float] = deque()  # until when each is expected
+        self._here = threading.local()
 
     @property
     def limit(self) -> int:
@@ -33,6 +38,37 @@ class Places:
     def full(self) -> bool:
         """Would the next one be refused? A look in passing: the answer may be another in a moment."""
         return self.taken >= self.limit
+
+    def let_in(self) -> bool:
+        """Expects one more to come for a place; False if with those on their way there would be none.
+
+        For one thread alone, which asks before a request is read.
+        """
+        now = time.monotonic()
+        while self._coming and self._coming[0] < now:
+            self._came()
+        if self.taken + len(self._coming) >= self.limit:
+            return False
+        self._coming.append(now + COMING_SECONDS)
+        return True
+
+    @contextmanager
+    def on_the_way(self) -> Iterator[None]:
+        """Around a request that was let in: should it end without asking for a place, it is no longer expected."""
+        self._here.coming = True
+        try:
+            yield
+        finally:
+            self._arrive()
+
+    def _arrive(self) -> None:
+        if getattr(self._here, "coming", False):
+            self._here.coming = False
+            self._came()
+
+    def _came(self) -> None:
+        with suppress(IndexError):
+            self._coming.popleft()
 
     @contextmanager
     def place(self, patience: float = 0.0) -> Iterator[None]:
@@ -43,6 +79,7 @@ class Places:
                 if not self._freed.wait_for(lambda: self._line[0] is me and not self.full(), patience):
                     raise Busy
                 self.taken += 1
+                self._arrive()
             finally:
                 self._line.remove(me)
                 self._freed.notify_all()

@@ -26,10 +26,8 @@ def refusal(head: bytes) -> bytes | None:
 
     For a server that asks before it reads on: see stickersnap.api.door.
     """
-    if not admission.photos.full():
-        return None
     door = next((name for line, name in first_lines().items() if head.startswith(line)), None)
-    if door is None:
+    if door is None or admission.photos.let_in():
         return None
     REFUSALS.labels("door").inc()
     ANSWERS.labels(door, "POST", "503").inc()
@@ -37,9 +35,15 @@ def refusal(head: bytes) -> bytes | None:
 
 
 @functools.cache
+def doors() -> dict[str, str]:
+    """The addresses that photos are sent to, and their names."""
+    return {reverse(door): door for door in DOORS}
+
+
+@functools.cache
 def first_lines() -> dict[bytes, str]:
     """How requests begin that bring a photo, and the name of their address."""
-    return {f"POST {reverse(door)}{end}".encode(): door for door in DOORS for end in (" ", "?")}
+    return {f"POST {address}{end}".encode(): name for address, name in doors().items() for end in (" ", "?")}
 
 
 @functools.cache
@@ -64,7 +68,10 @@ class AdmissionMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        if request.method != "POST" or request.path not in doors():
+            return self.get_response(request)
+        with admission.photos.on_the_way():
+            return self.get_response(request)
 
     def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
         door = request.resolver_match.view_name if request.resolver_match else ""

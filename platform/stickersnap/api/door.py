@@ -20,6 +20,8 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 LINGER_SECONDS = 5.0
 LOOK_SECONDS = 0.5
+OVERLOAD_SECONDS = 0.1  # after a refusal more are expected for so long
+GATHER_SECONDS = 0.015
 FIRST_LINE = 512
 CHUNK = 1 << 16
 NOBODY_THERE = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED)
@@ -46,6 +48,7 @@ class DoorWorker(ThreadWorker):
     def init_process(self) -> None:
         self.leaving: dict[socket.socket, float] = {}  # refused, perhaps still sending: until when, the soonest first
         self.sink = bytearray(CHUNK)
+        self.notified = self.gathering = 0.0
         super().init_process()
 
     def load_wsgi(self) -> None:
@@ -53,30 +56,33 @@ class DoorWorker(ThreadWorker):
         self.refusal = None if self.cfg.is_ssl else getattr(self.wsgi, "refusal", None)
 
     def accept(self, listener: socket.socket) -> None:
-        """Waits for a connection's first bytes in the loop, not in a thread; mostly they are here already."""
-        try:
-            client, address = listener.accept()
-        except OSError as error:
-            if error.errno not in NOBODY_THERE:
-                raise
-            return
-        client.setblocking(False)
-        self.nr_conns += 1
-        if self._refused(client):
-            return
-        conn = Connection(self.cfg, client, address, listener.getsockname())
-        conn.set_timeout()
-        self.pending_conns.append(conn)
-        self.poller.register(client, EVENT_READ, partial(self.on_pending_socket_readable, conn))
+        """All who are there. Their first bytes, if not here yet, are waited for in the loop, not in a thread."""
+        while self.nr_conns < self.worker_connections:
+            try:
+                client, address = listener.accept()
+            except OSError as error:
+                if error.errno not in NOBODY_THERE:
+                    raise
+                return
+            self.nr_conns += 1
+            head = self._head(client)
+            if head and self._refused(client, head, new=True):
+                continue
+            conn = Connection(self.cfg, client, address, listener.getsockname())
+            conn.set_timeout()
+            self.pending_conns.append(conn)
+            self.poller.register(client, EVENT_READ, partial(self.on_pending_socket_readable, conn))
+            if head:
+                super().on_pending_socket_readable(conn, client)
 
     def on_pending_socket_readable(self, conn: TConn, client: socket.socket) -> None:
-        if self._refused(client):
+        if self._refused(client, self._head(client)):
             self.pending_conns.remove(conn)
         else:
             super().on_pending_socket_readable(conn, client)
 
     def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
-        if self._refused(client):
+        if self._refused(client, self._head(client)):
             self.keepalived_conns.remove(conn)
         else:
             super().on_client_socket_readable(conn, client)
@@ -89,7 +95,10 @@ class DoorWorker(ThreadWorker):
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Looks up now and then: gunicorn, once told to stop, would wait for as long as answers may take, though no
-        connection is open but idle ones whose time is over."""
+        connection is open but idle ones whose time is over. Those to be refused it lets gather, since each time that it
+        wakes, a thread at work has to stop."""
+        if time.monotonic() < self.gathering:
+            time.sleep(GATHER_SECONDS)
         super().wait_for_and_dispatch_events(min(timeout, LOOK_SECONDS))
 
     def murder_pending(self) -> None:
@@ -98,30 +107,38 @@ class DoorWorker(ThreadWorker):
         while self.leaving and self.leaving[client := next(iter(self.leaving))] < time.monotonic():
             self._leave(client)
 
-    def _refused(self, client: socket.socket) -> bool:
-        """Answers and lets go of who is refused; whoever has not begun to send is not."""
-        if self.refusal is None:
-            return False
+    def notify(self) -> None:
+        """A sign of life a second is enough; the loop turns a few times for each refusal."""
+        if (now := time.monotonic()) > self.notified + LOOK_SECONDS:
+            self.notified = now
+            super().notify()
+
+    def _head(self, client: socket.socket) -> bytes:
+        """The first bytes of what is sent; none where nothing has come, or a thread will find out why."""
         try:
-            answer = self.refusal(client.recv(FIRST_LINE, socket.MSG_PEEK))
-        except OSError:  # nothing there yet; or a thread will find out, too
-            return False
+            return client.recv(FIRST_LINE, socket.MSG_PEEK | socket.MSG_DONTWAIT) if self.refusal else b""
+        except OSError:
+            return b""
+
+    def _refused(self, client: socket.socket, head: bytes, new: bool = False) -> bool:
+        """Asks once for each request, whose `head` this is, and answers who is refused. `new`: not yet looked after."""
+        answer = self.refusal(head) if self.refusal else None
         if answer is None:
             return False
         with suppress(OSError):
-            client.send(answer)
+            client.send(answer, socket.MSG_DONTWAIT)
             client.shutdown(socket.SHUT_WR)
-        self.leaving[client] = time.monotonic() + LINGER_SECONDS
-        with suppress(KeyError):  # one just accepted is not there
-            self.poller.unregister(client)
-        self.poller.register(client, EVENT_READ, self._drain)
+        now = time.monotonic()
+        self.leaving[client], self.gathering = now + LINGER_SECONDS, now + OVERLOAD_SECONDS
+        look_after = self.poller.register if new else self.poller.modify
+        look_after(client, EVENT_READ, self._drain)
         self._drain(client)
         return True
 
     def _drain(self, client: socket.socket) -> None:
         """Throws away what is sent: closed before, a connection would lose the answer."""
         try:
-            if client.recv_into(self.sink):
+            if client.recv_into(self.sink, 0, socket.MSG_DONTWAIT):
                 return
         except BlockingIOError:
             return
