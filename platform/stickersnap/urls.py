@@ -33,6 +33,8 @@ urlpatterns = [
     path("releases/<path:rest>", pages.page, name="releases-page"),
     path("fix/<uuid:photo_id>", pages.page, name="fix"),
 ]
+admin.site.site_header = admin.site.site_title = "StickerSnap"
+admin.site.index_title = "Tables"
 handler400 = "stickersnap.api.errors.bad_request"
 handler403 = "stickersnap.api.errors.permission_denied"
 handler404 = "stickersnap.pages.not_found"

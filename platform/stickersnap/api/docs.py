@@ -6,10 +6,10 @@ from drf_spectacular.generators import SchemaGenerator
 from rest_framework.permissions import AllowAny
 from rest_framework.views import APIView
 
-METHODS = ("get", "post", "put", "delete")
+METHODS = ("get", "post", "put", "patch", "delete")
 STYLE = (
-    "body{font:16px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}"
-    "code{font-weight:600}dd{margin:0 0 1rem 1.5rem}"
+    ":root{color-scheme:light dark}body{font:16px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}"
+    "code{font-weight:600;overflow-wrap:anywhere}dd{margin:0 0 1rem 1.5rem}"
 )
 
 
@@ -29,6 +29,7 @@ class DocsView(APIView):
         )
         return HttpResponse(
             f'<!doctype html><html lang="en"><meta charset="utf-8"><title>StickerSnap API</title>'
-            f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style><h1>StickerSnap API</h1>'
-            f'<p>The machine-readable description is at <a href="/api/schema/">/api/schema/</a>.</p><dl>{calls}</dl>'
+            f'<meta name="viewport" content="width=device-width"><link rel="icon" href="/static/favicon.svg">'
+            f'<style>{STYLE}</style><h1>StickerSnap API</h1><p><a href="/">To the stickers</a>. '
+            f'The machine-readable description is at <a href="/api/schema/">/api/schema/</a>.</p><dl>{calls}</dl>'
         )
