@@ -110,8 +110,7 @@ class Wire:
         line = self._rested() or Line(self.address)
         line.begin(data, heard, time.perf_counter() + self.patience)
         self.busy[line] = None
-        sent = line.rest and line.push()
-        waits = selectors.EVENT_READ if sent else selectors.EVENT_READ | selectors.EVENT_WRITE
+        waits = selectors.EVENT_READ if line.push() else selectors.EVENT_READ | selectors.EVENT_WRITE
         self.selector.register(line.socket, waits, line)
 
     def turn(self, seconds: float) -> None:

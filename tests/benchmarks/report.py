@@ -84,7 +84,8 @@ def page(notes: dict[str, Any]) -> list[str]:
         "",
         "Open loop: a visit begins when it is due; latency counts from then. StickerSnap answers the finished 512×512",
         "WebP (`POST /?target=whatsapp`), both baselines a cut-out PNG; all three run the starter weights. Photos of",
-        "at most 600 pixels. Milliseconds.",
+        "at most 600 pixels. Milliseconds. StickerSnap's runs at its most and beyond took turns, ten times four",
+        "seconds each; a row is all of its turns.",
         "",
         *table(
             ["server", "rate /s", "goodput /s", "p50", "p95", "p99", "refused", "failed", "generator, cores"],
