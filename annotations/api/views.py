@@ -326,19 +326,3 @@ class QueueReviewView(OwnerView, ListAPIView):
 
     def get_queryset(self) -> QuerySet[Correction]:
         return selectors.queue_review()
-
-
-class ReviewView(APIView):
-    """A reviewer's verdict on the present version of a correction."""
-
-    permission_classes = [IsReviewer]
-
-    @extend_schema(request=serializers.ReviewInputSerializer, responses={201: serializers.ReviewSerializer})
-    def post(self, request: Request, correction_id: uuid.UUID) -> Response:
-        given = serializers.ReviewInputSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        fields = given.validated_data
-        correction = selectors.correction_get(correction_id, owner_of(request), request.user)
-        write = services.correction_approve if fields["verdict"] == "approve" else services.correction_reject
-        review = write(correction=correction, version=fields["version"], reviewer=request.user, reason=fields["reason"])
-        return Response(serializers.ReviewSerializer(review).data, status=201)
