@@ -9,6 +9,7 @@ from typing import Any
 import dj_database_url
 import numpy as np
 import pytest
+from django.test import override_settings
 from PIL import Image
 
 
@@ -39,6 +40,16 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
         cursor.execute("SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE tgtype & 32 > 0")
         for table, trigger in cursor.fetchall():
             cursor.execute(f'ALTER TABLE {table} DISABLE TRIGGER "{trigger}"')
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Four people in hundreds of tests: nobody guesses their passwords, so no time is spent on making that hard.
+
+    Served processes keep the hasher that ships (see `test_passwords_are_kept_by_a_slow_hasher`).
+    """
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
 
 
 def png_bytes(picture: np.ndarray) -> bytes:

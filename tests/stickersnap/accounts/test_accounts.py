@@ -4,10 +4,13 @@ import io
 import uuid
 
 import pytest
+from django.conf import global_settings
+from django.contrib.auth.hashers import make_password
 from django.core.management import CommandError, call_command
-from django.test import Client
+from django.test import Client, override_settings
 
 from annotations.owners import SESSION_KEY
+from stickersnap import settings as shipped
 from stickersnap.accounts.models import Consent, User
 from stickersnap.accounts.selectors import consent_of
 from stickersnap.accounts.services import consent_answer, operator_create
@@ -115,3 +118,13 @@ def test_only_superusers_see_people_in_the_admin(client, people):
     assert client.get("/admin/accounts/user/").status_code == 403
     client.force_login(operator_create(username="root", password="a-long-secret-phrase"))
     assert client.get("/admin/accounts/user/").status_code == 200
+
+
+def test_passwords_are_kept_by_a_slow_hasher():
+    """By the settings that ship; the tests' own are quick."""
+    hashers = getattr(shipped, "PASSWORD_HASHERS", global_settings.PASSWORD_HASHERS)
+    with override_settings(PASSWORD_HASHERS=hashers):
+        algorithm, iterations = make_password(PASSWORD).split("$")[:2]
+    assert algorithm == "pbkdf2_sha256"
+    assert int(iterations) >= 600_000, "what OWASP asks of PBKDF2 with SHA-256"
+    assert make_password(PASSWORD).startswith("md5$"), "and in tests time is not spent on that"
