@@ -7,17 +7,18 @@ import io
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, JpegImagePlugin, UnidentifiedImageError
 
+from segmentation import structure
+
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 16_384
-MAX_SCANS = 100
+BAND_PIXELS = 4_000_000
 SMALL = 512
 MAX_PROFILE_BYTES = 4 * 1024 * 1024
 ORIENTATION = 0x0112
@@ -81,6 +82,10 @@ class TruncatedImageError(PictureError):
     code = "truncated_image"
 
 
+class TookTooLongError(PictureError):
+    code = "took_too_long"
+
+
 @dataclass(frozen=True)
 class Picture:
     """A decoded picture: `lying` is 8-bit RGB, sRGB, what was transparent composited on white, turned as in its file.
@@ -134,21 +139,26 @@ def decode(data: bytes, shorter: int | None = None) -> Picture:
     kind = sniff(data)
     if kind == "png" and len(data) >= 24:
         check_size(struct.unpack(">II", data[16:24]))
-    if kind == "jpeg" and data.count(b"\xff\xda") > MAX_SCANS:
-        raise TruncatedImageError("The JPEG has too many scans to be a photo: save it again and send that.")
+    parts = structure.Structure(data, kind)
+    refuse(parts.flaw())
     with opened(data, kind) as image:
         check_size(image.size)
+        refuse(parts.oversized(image.size))
         format_name, whole = FORMATS[image.format or "JPEG"], image.size
         try:
             halved = format_name == "jpeg" and JpegImagePlugin.get_sampling(image) == HALVED
             drafted = shorter is not None and image.draft(None, (shorter, shorter)) is not None
             image.load()
             check_size(image.size)
+            if parts.ends_early(image):
+                raise damaged()
             orientation = orientation_of(image)
-            rgb = flattened(image)
+            rgb = in_bands(image)
             rgb.info = {}  # what the upload said of itself is not saved with its pixels
         except PictureError:
             raise
+        except TimeoutError as error:
+            raise took_too_long() from error
         except DAMAGE as error:
             raise damaged() from error
         width, height = whole if drafted else rgb.size
@@ -224,6 +234,16 @@ def damaged() -> TruncatedImageError:
     return TruncatedImageError("The photo is damaged or cut short: send the original again.")
 
 
+def took_too_long() -> TookTooLongError:
+    return TookTooLongError("Reading the photo takes too long: save it again, or smaller, and send that.")
+
+
+def refuse(sentence: str | None) -> None:
+    """Raises TruncatedImageError where there is a sentence about what is wrong."""
+    if sentence:
+        raise TruncatedImageError(sentence)
+
+
 def check_size(size: tuple[int, int]) -> None:
     """Raises TooManyPixelsError for a width and height (pixels) over the limits, TruncatedImageError for none."""
     width, height = size
@@ -253,7 +273,9 @@ def opened(data: bytes, kind: str | None) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return Image.open(io.BytesIO(data), formats=[plugin])
+            return Image.open(structure.Hurried(data, structure.DECODE_SECONDS), formats=[plugin])
+    except TimeoutError as error:
+        raise took_too_long() from error
     except Image.DecompressionBombError as error:
         raise TooManyPixelsError(
             f"The photo has too many pixels: send at most {MAX_PIXELS // 1_000_000} megapixels."
@@ -264,6 +286,8 @@ def opened(data: bytes, kind: str | None) -> Image.Image:
 
 def orientation_of(image: Image.Image) -> int:
     """EXIF orientation, 1 to 8; 1 where there is none or it cannot be read."""
+    if structure.heavy(image.info.get("exif") or b""):
+        return 1
     try:
         value = image.getexif().get(ORIENTATION, 1)
     except DAMAGE:
@@ -273,6 +297,20 @@ def orientation_of(image: Image.Image) -> int:
 
 def upright(image: Image.Image, orientation: int) -> Image.Image:
     return image.transpose(TURNS[orientation]) if orientation in TURNS else image
+
+
+def in_bands(image: Image.Image) -> Image.Image:
+    """`flattened`, a few megapixels at a time where that needs more memory than the picture itself."""
+    if image.mode in ("RGB", "L", "CMYK") and "transparency" not in image.info:
+        return flattened(image)
+    rows = max(1, BAND_PIXELS // image.width)
+    if rows >= image.height:
+        return flattened(image)
+    rgb = Image.new("RGB", image.size)
+    for top in range(0, image.height, rows):
+        band = image.crop((0, top, image.width, min(top + rows, image.height)))
+        rgb.paste(flattened(band), (0, top))
+    return rgb
 
 
 def flattened(image: Image.Image) -> Image.Image:
@@ -292,7 +330,7 @@ def flattened(image: Image.Image) -> Image.Image:
 
 def eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     """16-bit greyscale (H×W, 0..65535) as 8-bit."""
-    return np.asarray(values.astype(np.float64).clip(0, 65535) / 257 + 0.5).astype(np.uint8)
+    return ((values.clip(0, 65535).astype(np.uint32) * 255 + 32_895) >> 16).astype(np.uint8)
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
@@ -309,14 +347,5 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def webp_chunks(data: bytes) -> Iterator[bytes]:
-    """The four-letter names of a WebP's chunks."""
-    offset = 12
-    while offset + 8 <= len(data):
-        yield data[offset : offset + 4]
-        length = int.from_bytes(data[offset + 4 : offset + 8], "little")
-        offset += 8 + length + length % 2
-
-
 def is_lossless(format_name: str, data: bytes) -> bool:
-    return format_name in ("png", "gif") or (format_name == "webp" and b"VP8L" in webp_chunks(data))
+    return format_name in ("png", "gif") or (format_name == "webp" and b"VP8L" in structure.webp_parts(data))
