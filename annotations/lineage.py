@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
-    from segmentation.predictor import Predictor
+    from segmentation.cut import Predictor
 
 
 def predictor_current(owner: uuid.UUID | None = None) -> Predictor:

@@ -42,7 +42,7 @@ from segmentation import mask as masks
 from segmentation import picture as pictures
 
 if TYPE_CHECKING:
-    from segmentation.predictor import Cut, Predictor
+    from segmentation.cut import Cut, Predictor
 
 GROUP_LOCK = 0x53_4E_41_50  # one writer at a time decides which group a photo belongs to
 LOSSLESS_PIXELS = 4_000_000

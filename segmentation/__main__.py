@@ -51,14 +51,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return complain(error.code, str(error))
 
     # Some backends take seconds to import: a bad photo is refused before.
-    from segmentation import predictor, weights
+    from segmentation import opening, weights
+    from segmentation.backends import DeviceError
 
     store = Path(os.environ.get("STICKERSNAP_STATE", "var")) / "weights"
     try:
-        cutter = predictor.open_predictor(args.weights, store, args.device)
+        cutter = opening.open_predictor(args.weights, store, args.device)
     except weights.WeightsError as error:
         return complain("weights", str(error))
-    except predictor.DeviceError as error:
+    except DeviceError as error:
         return complain("device", str(error))
     cut = cutter.predict(photo.small)
     if not cut.subject_found or mask.is_empty(mask.settle(cut.alpha)):

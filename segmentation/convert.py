@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segmentation import backends, golden, networks, weights
+from segmentation import backends, golden, networks, saving, weights
+from segmentation.backends.onnxruntime import fed
 from segmentation.predictor import BackendPredictor
 from segmentation.published import TABLE, Graph, Published
 from segmentation.transforms import resize
@@ -98,7 +99,7 @@ def from_state(state: Mapping[str, Tensor], file: Path, folder: Path, facts: Fac
     if facts.get("network", name) != name:
         raise WeightsError(f"{file.name} holds weights of {name}, not of {facts['network']}.")
     network = weights.filled(name, dict(state))
-    weights.save(folder, network, {"size": networks.SIZES[name], **facts, "network": name})
+    saving.save(folder, network, {"size": networks.SIZES[name], **facts, "network": name})
 
 
 def from_onnx(file: Path, folder: Path, facts: Facts, graph: Graph) -> None:
@@ -131,8 +132,6 @@ def look_at(file: Path, graph: Graph, side: int | None) -> tuple[int, Graph]:
     if find_spec("onnxruntime") is None:
         raise WeightsError("An ONNX file needs onnxruntime: pip install onnxruntime, then try again.")
     import onnxruntime
-
-    from segmentation.backends.onnxruntime import fed
 
     try:
         session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from segmentation import picture, quantise, weights
+
 if TYPE_CHECKING:
     import onnx
     from torch import nn
@@ -97,8 +99,6 @@ def bare(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def as_form(model: onnx.ModelProto, form: str, pictures: Sequence[np.ndarray] = ()) -> onnx.ModelProto:
     """The graph in a form of FORMS; `pictures` (H×W×3 uint8) calibrate "int8-static". ValueError for another form."""
-    from segmentation import quantise
-
     if form == "fp32":
         return model
     if form == "fp16":
@@ -119,8 +119,6 @@ def spread(folder: Path | None, most: int) -> list[Path]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    from segmentation import picture, weights
-
     parser = argparse.ArgumentParser(prog="python -m segmentation.export_onnx", description="Exports to ONNX.")
     parser.add_argument("weights", help="folder, .pth file, sha256 or 'starter'")
     parser.add_argument("--out", type=Path, required=True, help="the .onnx file to write")

@@ -19,8 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentation import golden, weights
+from segmentation import golden, picture, weights
 from segmentation.backends import Backend, DeviceError
+from segmentation.backends.onnxruntime import OnnxRuntime
+from segmentation.backends.torch_cpu import TorchCpu
+from segmentation.export_onnx import ExportError, as_form, export, spread
+from segmentation.transforms import resize
 
 Pictures = Sequence[NDArray[np.uint8]]
 
@@ -79,9 +83,6 @@ def make(folder: Path, pictures: Pictures = (), names: Sequence[str] = tuple(FOR
     that is larger than it may be is left out. Raises FormError where one differs too much, after the others were kept;
     weights.WeightsError for what is no set, export_onnx.ExportError where packages are missing.
     """
-    from segmentation.backends.torch_cpu import TorchCpu
-    from segmentation.export_onnx import as_form, export
-
     loaded = weights.load(folder)
     size = int(loaded.card.get("size", 256))
     batch = prepared([*pictures[:MOST_PICTURES], *golden.pictures().values()], size)
@@ -106,8 +107,6 @@ def make(folder: Path, pictures: Pictures = (), names: Sequence[str] = tuple(FOR
 
 
 def prepared(pictures: Pictures, size: int) -> NDArray[np.uint8]:
-    from segmentation.transforms import resize
-
     return np.stack([resize(rgb, size) for rgb in pictures])
 
 
@@ -120,8 +119,6 @@ def checked(
     name: str, form: Form, data: bytes, expected: NDArray[np.float32], batch: NDArray[np.uint8]
 ) -> dict[str, Any]:
     """A form's entry on the card. FormError where it answers otherwise than torch did."""
-    from segmentation.backends.onnxruntime import OnnxRuntime
-
     found = difference(expected, answers(OnnxRuntime(data, batch.shape[1]), batch))
     if not (found.mean <= form.most_mean and found.mean_iou >= form.least_iou):
         raise FormError(
@@ -138,9 +135,6 @@ def checked(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    from segmentation import picture
-    from segmentation.export_onnx import ExportError, spread
-
     parser = argparse.ArgumentParser(prog="python -m segmentation.forms", description="Makes ONNX forms of weights.")
     parser.add_argument("folder", type=Path, help="folder of a set of weights")
     parser.add_argument("--pictures", type=Path, help="folder of photos to compare on, beside the golden pictures")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from segmentation.predictor import Predictor
+from segmentation.cut import Predictor
 
 GRID = 8
 FIGURE_TOLERANCE = 0.03
@@ -102,7 +101,7 @@ def self_test(predictor: Predictor, *, half: bool = True) -> None:
         raise GoldenError(f"The card is of other weights ({card.get('sha256')}): fetch these weights again.")
     expected = card.get("golden")
     if not expected:
-        raise GoldenError("The card has no golden answers: save the weights again with segmentation.weights.save.")
+        raise GoldenError("The card has no golden answers: save the weights again with segmentation.saving.save.")
     if not isinstance(expected, list) or len(expected) != len(pictures()) or not all(map(is_answer, expected)):
         raise GoldenError("The card's golden answers are not of the golden pictures: fetch these weights again.")
     for before, now in zip(expected, golden_answers(predictor), strict=True):

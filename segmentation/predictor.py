@@ -2,65 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentation.backends import Backend, DeviceError, choose
+from segmentation.backends import Backend, DeviceError
+from segmentation.backends.torch_cpu import TorchCpu
+from segmentation.backends.torch_cuda import TorchCuda
+from segmentation.cut import Cut, cut_of, squashed
 from segmentation.engine import Engine
-from segmentation.transforms import alpha_at, resize
-from segmentation.uncertainty import subject_score, uncertainty
-
-if TYPE_CHECKING:
-    from segmentation.weights import LoadedWeights, WeightsSet
-
-SUBJECT_THRESHOLD = 0.5
-
-
-@dataclass(frozen=True)
-class Cut:
-    """What a network says of a photo: `alpha` is H×W uint8 at the photo's size, the other figures are 0..1.
-
-    `uncertainty` says how far the network's refined and coarse maps disagree. `timings` are milliseconds by stage:
-    queue (waited for the device) and network.
-    """
-
-    alpha: NDArray[np.uint8]
-    uncertainty: float
-    subject_score: float
-    subject_found: bool
-    timings: Mapping[str, float] = field(default_factory=dict)
-
-
-class Predictor(Protocol):
-    """Cuts photos; whoever calls it sees no tensor and no device."""
-
-    @property
-    def weights(self) -> str:
-        """sha256 of the weights."""
-
-    @property
-    def network(self) -> str:
-        """The network's name."""
-
-    @property
-    def device(self) -> str:
-        """ "cpu" or "cuda"."""
-
-    @property
-    def card(self) -> dict[str, Any]:
-        """The weights' card."""
-
-    def predict(self, rgb: NDArray[np.uint8]) -> Cut:
-        """The cut of a photo, H×W×3 uint8 sRGB."""
+from segmentation.weights import LoadedWeights
 
 
 def choose_device(device: str) -> str:
@@ -74,28 +29,6 @@ def choose_device(device: str) -> str:
     if device not in ("cpu", "cuda"):
         raise DeviceError(f"There is no device {device!r}: choose auto, cpu or cuda.")
     return device
-
-
-def squashed(rgb: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """A photo (H×W×3 uint8 sRGB) as a backend's input, size×size×3; ValueError for another shape or dtype."""
-    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or not rgb.size:
-        raise ValueError(f"A photo is H×W×3 uint8, this is {rgb.dtype} of shape {rgb.shape}.")
-    return resize(rgb, size)
-
-
-def cut_of(
-    maps: NDArray[np.float32], height: int, width: int, card: Mapping[str, Any], timings: Mapping[str, float]
-) -> Cut:
-    """What the two maps (2×S×S probabilities: refined, coarse) say of a photo of this height and width."""
-    refined, coarse = maps
-    score = subject_score(refined, coarse, card)
-    return Cut(
-        alpha=alpha_at(refined, height, width),
-        uncertainty=uncertainty(refined, coarse),
-        subject_score=score,
-        subject_found=score >= float(card.get("subject_threshold", SUBJECT_THRESHOLD)),
-        timings=timings,
-    )
 
 
 class BackendPredictor:
@@ -152,32 +85,6 @@ class TorchPredictor(BackendPredictor):
     def __init__(self, loaded: LoadedWeights, device: str = "auto") -> None:
         size = int(loaded.card.get("size", 256))
         if choose_device(device) == "cuda":
-            from segmentation.backends.torch_cuda import TorchCuda
-
             super().__init__(TorchCuda(loaded.network, size), loaded.sha256, loaded.card)
         else:
-            from segmentation.backends.torch_cpu import TorchCpu
-
             super().__init__(TorchCpu(loaded.network, size), loaded.sha256, loaded.card)
-
-
-def open_predictor(where: str | Path, store: Path | None = None, device: str = "auto") -> Predictor:
-    """A predictor on the quickest backend, of a set of weights (see weights.find) or of one file of weights alone.
-
-    Raises weights.WeightsError, DeviceError.
-    """
-    from segmentation import weights
-
-    path = weights.find(where, store)
-    if path.suffix == ".pth":
-        return TorchPredictor(weights.load(path), device)
-    if path.is_dir() or (path.parent / weights.CARD).exists():
-        return chosen(weights.inspect(path), device)
-    from segmentation.convert import convert
-
-    with tempfile.TemporaryDirectory() as aside:
-        return chosen(convert(path, Path(aside)), device)
-
-
-def chosen(found: WeightsSet, device: str) -> BackendPredictor:
-    return BackendPredictor(choose(found, device), found.sha256, found.card)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segmentation.transforms import resize
+
 if TYPE_CHECKING:
     import onnx
 
@@ -91,8 +93,6 @@ def static(model: onnx.ModelProto, pictures: Sequence[NDArray[np.uint8]]) -> onn
     """
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantType, quantize_static
-
-    from segmentation.transforms import resize
 
     if len(pictures) < 8:
         raise ValueError("Static int8 is calibrated with at least eight pictures: give a folder of photos.")

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segmentation import networks
-from segmentation.golden import golden_answers
 from segmentation.published import graph_fault
 from segmentation.uncertainty import subject_fault
 
@@ -292,39 +291,6 @@ def read_pth(path: Path) -> dict[str, Tensor]:
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise WeightsError(f"{path} holds more than tensors by name: export the state dict alone.")
     return state
-
-
-def save(folder: Path, network: nn.Module, card: dict[str, Any], half: bool = False) -> str:
-    """Writes weights.safetensors and card.json, each aside, synced and renamed; answers the sha256.
-
-    The card must name its "network"; sha256 and the golden answers are added here, forms of the weights it came from
-    left out. `half` stores 16-bit floats.
-    """
-    import torch
-    from safetensors.torch import save as to_bytes
-
-    from segmentation.predictor import TorchPredictor
-
-    state = {key: stored(value, half) for key, value in network.state_dict().items()}
-    spoilt = [
-        key for key, value in state.items() if value.is_floating_point() and not bool(torch.isfinite(value).all())
-    ]
-    if spoilt:
-        raise WeightsError(f"{spoilt[0]} is not finite: these weights are spoilt and were not saved.")
-    data = to_bytes(state)
-    sha256 = hashlib.sha256(data).hexdigest()
-    card = {key: value for key, value in card.items() if key != "forms"} | {"sha256": sha256}
-    copy = filled(str(card["network"]), state)
-    card["golden"] = golden_answers(TorchPredictor(LoadedWeights(copy, sha256, card, folder), "cpu"))
-    folder.mkdir(parents=True, exist_ok=True)
-    write(folder / WEIGHTS, data)
-    write_card(folder, card)
-    return sha256
-
-
-def stored(value: Tensor, half: bool) -> Tensor:
-    value = value.detach().to("cpu").contiguous()
-    return value.half() if half and value.is_floating_point() else value
 
 
 def write_card(folder: Path, card: dict[str, Any]) -> None:

@@ -56,6 +56,22 @@ def test_masks_manifests_and_pictures_need_no_torch(module: str):
     assert run.stdout.strip() == "False"
 
 
+def test_the_web_process_and_the_worker_load_neither_torch_nor_mlflow_nor_dvc():
+    """They take seconds and hundreds of megabytes each; they are imported where they are needed."""
+    code = (
+        "import os, sys\n"
+        "os.environ['DJANGO_SETTINGS_MODULE'] = 'stickersnap.settings'\n"
+        "from stickersnap import wsgi\n"
+        "from django.urls import get_resolver\n"
+        "from stickersnap.releases import tasks\n"
+        "from annotations import tasks\n"
+        "assert get_resolver().url_patterns\n"
+        "print(sorted({'torch', 'mlflow', 'dvc', 'onnx', 'onnxruntime', 'sklearn', 'pandas'} & sys.modules.keys()))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
 def test_manage_check_passes_from_the_root():
     run = subprocess.run([sys.executable, "manage.py", "check"], cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

@@ -14,8 +14,9 @@ from typing import Any
 
 from segmentation.backends import DeviceError, choose
 from segmentation.backends.onnxruntime import OnnxRuntime
+from segmentation.cut import Predictor
 from segmentation.manifest import ManifestError
-from segmentation.predictor import BackendPredictor, Predictor, TorchPredictor
+from segmentation.predictor import BackendPredictor, TorchPredictor
 from segmentation.weights import WeightsError, inspect, load
 from training.config import Config, ConfigError, FineTuneConfig, StarterConfig
 from training.dataset import DataError

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from segmentation.predictor import BackendPredictor, squashed
+from segmentation.cut import squashed
+from segmentation.predictor import BackendPredictor
 from segmentation.uncertainty import subject_features
 from training.dataset import Pair, Picture
 

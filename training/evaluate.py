@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from segmentation import folders, manifest
-from segmentation.predictor import Predictor, TorchPredictor
+from segmentation.cut import Predictor
+from segmentation.predictor import TorchPredictor
 from training.dataset import Pair, manifest_folder, plain_folder
 from training.metrics import Figures, boundary_f, iou
 from training.samples import Contrasts

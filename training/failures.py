@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from segmentation.cut import Predictor
 from segmentation.edge import refine
 from segmentation.foreground import estimate
-from segmentation.predictor import Predictor
 from training.dataset import Pair, Picture
 from training.metrics import Map, iou
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import spearmanr
 
+from segmentation.cut import Predictor
 from segmentation.edge import refine
-from segmentation.predictor import Predictor
 from training.calibrate import crops_beside
 from training.dataset import Pair
 from training.metrics import Figures, Map, iou

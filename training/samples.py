@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from segmentation.predictor import Predictor
+from segmentation.cut import Predictor
 from training.dataset import Pair
 
 HEIGHT = 192

@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import spawn
 
-from segmentation import weights
+from segmentation import saving, weights
 from segmentation.basnet_small import BASNetSmall
 from segmentation.predictor import TorchPredictor
 from segmentation.transforms import channels_last, normalise
@@ -132,7 +132,7 @@ def export(starter: Starter, validation: Sequence[Pair]) -> None:
     figures = figures_of(predictor, validation)
     emit("evaluate", step=starter.step, minutes=starter.elapsed / 60, **figures)
     card = {"network": NETWORK, "size": starter.config.size, "validation": figures}
-    weights.save(starter.out / "weights", network, card, half=True)
+    saving.save(starter.out / "weights", network, card, half=True)
     starter.save()
 
 
@@ -161,7 +161,7 @@ def conclude(starter: Starter, validation: Sequence[Pair], evaluation: Path | No
         "config": config.as_dict(),
     }
     earlier = weights.load(base).card.get("runs", []) if base else []
-    weights.save(
+    saving.save(
         folder,
         starter.averaged(),
         {"network": NETWORK, "size": config.size, "runs": [*earlier, run]},

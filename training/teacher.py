@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from segmentation.predictor import Predictor
+from segmentation.cut import Predictor
 from training.dataset import Picture
 from training.pairs import Cache, Example
 

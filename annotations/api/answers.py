@@ -13,7 +13,7 @@ from prometheus_client import Histogram
 from rest_framework.response import Response
 
 if TYPE_CHECKING:
-    from segmentation.predictor import Predictor
+    from segmentation.cut import Predictor
 
 STAGE_SECONDS = Histogram("stickersnap_stage_seconds", "Time that answers spend in a stage", ["stage"])
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from segmentation.backends import DeviceError, OutOfMemory, WeightsSet, check_batch
 from segmentation.published import Graph
+from segmentation.weights import WeightsError
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -36,8 +37,6 @@ def missing(weights_set: WeightsSet) -> str:
 
 def absent_form(weights_set: WeightsSet) -> str:
     """Why the set has no graph that can be trusted, "" where it has one."""
-    from segmentation.weights import WeightsError
-
     try:
         path = weights_set.form(FORM)
     except WeightsError as error:

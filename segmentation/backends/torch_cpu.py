@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmentation.backends import OutOfMemory, WeightsSet, check_batch, computes_bf16
+from segmentation.transforms import channels_last
+from segmentation.weights import load
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,8 +29,6 @@ def missing(weights_set: WeightsSet) -> str:
 
 def open_backend(weights_set: WeightsSet, threads: int | None = None) -> TorchCpu:
     """The set's network on the CPU, in bfloat16 where the processor has it. WeightsError where files are damaged."""
-    from segmentation.weights import load
-
     loaded = load(weights_set.folder)
     return TorchCpu(loaded.network, int(loaded.card.get("size", 256)), threads, bf16=computes_bf16())
 
@@ -47,7 +47,6 @@ class TorchCpu:
         import torch
 
         from segmentation.graph import Served, folded
-        from segmentation.transforms import channels_last
 
         if threads:
             torch.set_num_threads(threads)

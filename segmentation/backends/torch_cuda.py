@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmentation.backends import DeviceError, DeviceLost, OutOfMemory, WeightsSet, check_batch
+from segmentation.transforms import channels_last
+from segmentation.weights import load
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -39,8 +41,6 @@ def missing(weights_set: WeightsSet) -> str:
 
 def open_backend(weights_set: WeightsSet, threads: int | None = None) -> TorchCuda:
     """The set's network on the GPU. WeightsError where files are damaged, DeviceError where not one picture fits."""
-    from segmentation.weights import load
-
     loaded = load(weights_set.folder)
     try:
         return TorchCuda(loaded.network, int(loaded.card.get("size", 256)))
@@ -74,7 +74,6 @@ class TorchCuda:
         import torch
 
         from segmentation.graph import Served, folded
-        from segmentation.transforms import channels_last
 
         torch.backends.cudnn.benchmark = True
         self.size = size

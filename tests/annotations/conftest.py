@@ -11,8 +11,8 @@ from PIL import Image
 from annotations import datasets, fingerprints, gathering, services, sketch
 from annotations.models import Correction, DatasetVersion, Photo, Prediction, Review
 from segmentation import mask as masks
+from segmentation.cut import Cut
 from segmentation.picture import decode
-from segmentation.predictor import Cut
 
 
 class DiscPredictor:

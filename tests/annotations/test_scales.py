@@ -10,7 +10,7 @@ from PIL import Image
 from annotations import selectors, services
 from segmentation import mask as masks
 from segmentation import picture as pictures
-from segmentation.predictor import Cut
+from segmentation.cut import Cut
 
 pytestmark = pytest.mark.django_db
 

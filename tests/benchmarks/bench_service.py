@@ -73,9 +73,9 @@ def basnet(folder: Path) -> Path:
     """The whole BASNet with random weights (none are published here), with the ONNX form that CPUs serve from."""
     place = folder / "basnet"
     make = (
-        "import sys, torch; from pathlib import Path; from segmentation import forms, networks, weights;"
+        "import sys, torch; from pathlib import Path; from segmentation import forms, networks, saving;"
         "torch.manual_seed(0); folder = Path(sys.argv[1]);"
-        "weights.save(folder, networks.build('basnet'), {'network': 'basnet', 'size': 256});"
+        "saving.save(folder, networks.build('basnet'), {'network': 'basnet', 'size': 256});"
         "forms.make(folder, names=('onnx',))"
     )
     done = subprocess.run([sys.executable, "-c", make, str(place)], capture_output=True, text=True, check=False)

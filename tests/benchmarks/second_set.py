@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from segmentation import forms, weights
+from segmentation import forms, saving, weights
 
 
 def write(folder: Path) -> None:
@@ -12,7 +12,7 @@ def write(folder: Path) -> None:
     next(loaded.network.parameters()).data.view(-1)[0] += 1e-3
     kept = ("network", "size", "subject", "subject_threshold")
     card = {name: loaded.card[name] for name in kept if name in loaded.card}
-    weights.save(folder, loaded.network, card)
+    saving.save(folder, loaded.network, card)
     forms.make(folder, names=("onnx",))
 
 

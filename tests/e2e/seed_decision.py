@@ -21,6 +21,7 @@ from skimage import data  # noqa: E402
 
 from annotations.models import DatasetItem, DatasetVersion, GroupSplit, Photo, PhotoSplit  # noqa: E402
 from segmentation import picture as pictures  # noqa: E402
+from segmentation import saving  # noqa: E402
 from segmentation import weights as sets  # noqa: E402
 from stickersnap.releases import gate, selectors, services  # noqa: E402
 from stickersnap.releases.decisions import decision_record  # noqa: E402
@@ -92,7 +93,7 @@ def main() -> int:
     loaded = sets.load(sets.starter_folder())
     next(iter(loaded.network.parameters())).data *= 1.001
     with torch.no_grad():
-        sets.save(folder / "weights", loaded.network, {"network": "basnet-small", "size": loaded.card["size"]})
+        saving.save(folder / "weights", loaded.network, {"network": "basnet-small", "size": loaded.card["size"]})
     challenger = services.weights_register(folder=folder / "weights")
     decision = decide(run, challenger, photos)
     run.state, run.finished_at, run.message = "refused", timezone.now(), decision.reason

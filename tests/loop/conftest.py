@@ -20,7 +20,7 @@ import pytest
 import requests
 from PIL import Image
 
-from segmentation import manifest
+from segmentation import manifest, saving
 from stickersnap.embedded.testing import throwaway
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
@@ -184,7 +184,7 @@ def worse_starter(folder: Path) -> None:
         if parameter.dim() == 4 and name.startswith(("sides", "refinement")):
             parameter.data += 1.1 * parameter.data.std() * torch.randn(parameter.shape, generator=generator)
     card = {"network": loaded.card["network"], "size": loaded.card["size"], "subject_threshold": 0.0}
-    weights.save(folder, loaded.network, card)
+    saving.save(folder, loaded.network, card)
 
 
 DEPLOY = """

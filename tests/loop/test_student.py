@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import requests
 
-from segmentation import networks, weights
+from segmentation import networks, saving, weights
 from segmentation.mask import encode_png as mask_png
 from segmentation.picture import encode_png
 
@@ -57,7 +57,7 @@ def sees_red(folder, sign=1.0):
         network.side1.weight[0, :3, 1, 1] = sign * torch.tensor([40.0, -20.0, -20.0])
         network.side1.bias[0] = sign * -6.0
         network.outconv.weight[0, :, 0, 0] = torch.tensor([1.0, 0, 0, 0, 0, 0])
-    weights.save(folder, network, {"network": "u2netp", "size": 256, "subject_threshold": 0.0})
+    saving.save(folder, network, {"network": "u2netp", "size": 256, "subject_threshold": 0.0})
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from segmentation import backends, golden, networks, published, weights
+from segmentation import backends, golden, networks, published, saving, weights
 from segmentation.convert import convert
 from segmentation.predictor import BackendPredictor, TorchPredictor
 
@@ -151,7 +151,7 @@ def test_it_answers_what_the_same_network_answers_in_torch(tmp_path: Path, forei
     torch.manual_seed(3)
     folder, network = tmp_path / "torch", networks.build("u2netp").eval()
     network.outconv.weight.data *= 10
-    weights.save(folder, network, {"network": "u2netp", "size": 320})
+    saving.save(folder, network, {"network": "u2netp", "size": 320})
     ours = TorchPredictor(weights.load(folder), "cpu").predict(photo)
     found = convert(foreign_onnx, tmp_path / "set")
     theirs = BackendPredictor(backends.choose(found, "cpu", "onnxruntime"), found.sha256, found.card).predict(photo)

@@ -13,7 +13,7 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from segmentation import forms, networks, picture, quantise, weights
+from segmentation import forms, networks, picture, quantise, saving, weights
 from segmentation.backends import Backend, DeviceError, choose
 from segmentation.backends.onnxruntime import OnnxRuntime
 from segmentation.backends.torch_cpu import TorchCpu
@@ -183,7 +183,7 @@ def folder(tmp_path: Path) -> Path:
 def test_forms_are_made_compared_and_named_on_the_card(
     folder: Path, real: np.ndarray, graph: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("segmentation.export_onnx.export", lambda *_: graph)
+    monkeypatch.setattr("segmentation.forms.export", lambda *_: graph)
     before = weights.inspect(folder)
     made = forms.make(folder, list(real[:2]))
     found = weights.inspect(folder)
@@ -224,7 +224,7 @@ def test_a_form_that_answers_otherwise_is_refused_and_the_other_kept(
                 tensor.CopyFrom(numpy_helper.from_array(values * np.float32(3), tensor.name))
         return other
 
-    monkeypatch.setattr("segmentation.export_onnx.export", lambda *_: graph)
+    monkeypatch.setattr("segmentation.forms.export", lambda *_: graph)
     monkeypatch.setattr(quantise, "halved", spoilt)
     with pytest.raises(FormError, match="form onnx differs"):
         forms.make(folder)
@@ -238,7 +238,7 @@ def test_a_form_too_large_for_a_browser_is_left_out(
     folder: Path, graph: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = forms.Form("weights.int8.onnx", "int8", most_mean=0.01, least_iou=0.95, most_bytes=1000)
-    monkeypatch.setattr("segmentation.export_onnx.export", lambda *_: graph)
+    monkeypatch.setattr("segmentation.forms.export", lambda *_: graph)
     monkeypatch.setattr(forms, "FORMS", {**FORMS, "int8": small})
     assert list(forms.make(folder)) == ["onnx"]
     assert not (folder / small.file).exists()
@@ -300,7 +300,7 @@ def test_weights_saved_anew_forget_the_forms_of_the_old_ones(ready: Callable[...
     assert loaded.card["forms"]
     with torch.no_grad():
         next(loaded.network.parameters()).mul_(1.01)
-    weights.save(loaded.folder, loaded.network, loaded.card, half=True)
+    saving.save(loaded.folder, loaded.network, loaded.card, half=True)
     assert weights.inspect(loaded.folder).form("onnx") is None
 
 
@@ -347,7 +347,7 @@ def test_pictures_are_taken_from_all_over_a_folder(tmp_path: Path) -> None:
 def test_the_forms_command_says_what_it_made(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, graph: onnx.ModelProto
 ) -> None:
-    monkeypatch.setattr("segmentation.export_onnx.export", lambda *_: graph)
+    monkeypatch.setattr("segmentation.forms.export", lambda *_: graph)
     assert forms.main([str(folder)]) == 0
     told = capsys.readouterr().out
     entries = json.loads((folder / weights.CARD).read_text())["forms"]

@@ -10,7 +10,7 @@ import torch
 from segmentation import mask, picture, weights
 from segmentation.__main__ import main
 from segmentation.convert import convert
-from segmentation.predictor import open_predictor
+from segmentation.opening import open_predictor
 from segmentation.weights import WeightsError
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from segmentation import golden, networks, weights
+from segmentation import golden, networks, saving, weights
 from segmentation.predictor import TorchPredictor
 
 
@@ -30,7 +30,7 @@ def test_the_starter_is_small_and_named_by_its_digest() -> None:
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     torch.manual_seed(1)
     network = networks.build("basnet-small").eval()
-    sha256 = weights.save(tmp_path / "new", network, {"network": "basnet-small", "note": "fresh"})
+    sha256 = saving.save(tmp_path / "new", network, {"network": "basnet-small", "note": "fresh"})
     loaded = weights.load(tmp_path / "new")
     assert loaded.sha256 == sha256
     assert loaded.card["note"] == "fresh"
@@ -110,7 +110,7 @@ def test_spoilt_weights_are_not_saved(tmp_path: Path) -> None:
     with torch.no_grad():
         network.bridge.whole.bias[0] = float("inf")
     with pytest.raises(weights.WeightsError, match="not saved"):
-        weights.save(tmp_path / "spoilt", network, {"network": "basnet-small"})
+        saving.save(tmp_path / "spoilt", network, {"network": "basnet-small"})
     assert not (tmp_path / "spoilt").exists()
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from scipy import ndimage
 
 from annotations import sketch, suspicion
-from segmentation import manifest, weights
+from segmentation import manifest, saving, weights
 from segmentation import mask as masks
 from segmentation.predictor import TorchPredictor
 from training.simulate import by_night
@@ -364,7 +364,7 @@ def worn_champion(work: Path) -> tuple[Path, weights.LoadedWeights, Photographs]
         for name, parameter in loaded.network.named_parameters():
             if parameter.dim() == 4 and name.startswith(("sides", "refinement")):
                 parameter.data += NOISE * parameter.data.std() * torch.randn(parameter.shape, generator=generator)
-        weights.save(folder, loaded.network, {"network": loaded.card["network"], "size": SIZE})
+        saving.save(folder, loaded.network, {"network": loaded.card["network"], "size": SIZE})
     champion = weights.load(folder)
     return folder, champion, Photographs(TorchPredictor(champion, "cpu"), work / f"predicted-{NOISE}-{SIZE}")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from segmentation import networks, weights
+from segmentation import networks, saving, weights
 from segmentation.predictor import TorchPredictor
 from training.__main__ import main
 from training.checkpoint import MovingAverage
@@ -52,7 +52,7 @@ def test_an_epoch_teaches_any_network_and_it_serves(name: str, pairs: list[Pair]
 def test_a_run_starts_from_any_base_at_its_own_size(name: str, dataset: Maker, tmp_path: Path) -> None:
     torch.manual_seed(0)
     base, out = tmp_path / "base", tmp_path / "run"
-    weights.save(base, networks.build(name).eval(), {"network": name, "size": 64, "published": name})
+    saving.save(base, networks.build(name).eval(), {"network": name, "size": 64, "published": name})
     assert main(["fine-tune", "--data", str(dataset(2, 1)), "--base", str(base), "--out", str(out), *TINY]) == 0
     tuned = weights.load(out / "weights")
     assert (tuned.card["network"], tuned.card["size"]) == (name, 64)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from segmentation import networks, weights
+from segmentation import networks, saving, weights
 from training.__main__ import main
 
 Maker = Callable[..., Path]
@@ -16,7 +16,7 @@ SMALL = ["--size", "64", "--batch", "2", "--least-steps", "2", "--threads", "1",
 def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("teacher")
-    weights.save(folder, networks.build("u2netp").eval(), {"network": "u2netp", "size": 64})
+    saving.save(folder, networks.build("u2netp").eval(), {"network": "u2netp", "size": 64})
     return folder
 
 

@@ -26,9 +26,10 @@ from segmentation.backends import (
     gpu_driver,
     open_backend,
 )
+from segmentation.cut import Cut, Predictor
 from segmentation.engine import AnswerLate, Engine, NotFinite, QueueFull
 from segmentation.golden import GoldenError, self_test
-from segmentation.predictor import Cut, EnginePredictor, Predictor
+from segmentation.predictor import EnginePredictor
 from segmentation.weights import WeightsError
 from stickersnap.api.metrics import EngineMetrics, serves
 from stickersnap.releases import selectors, services, signing

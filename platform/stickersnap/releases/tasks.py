@@ -1,7 +1,4 @@
-"""What the worker does for releases.
-
-Every process imports this module at its start; what loads torch is imported when a job needs it.
-"""
+"""What the worker does for releases. Every process imports this module at its start; nothing here loads torch."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -11,7 +8,7 @@ from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
 from annotations.datasets import corrections_new
-from stickersnap.releases import selectors
+from stickersnap.releases import registry, rollouts, runs, selectors, shadow, students
 from stickersnap.releases.exceptions import ReleaseError
 from stickersnap.releases.models import RetrainPolicy, TrainingRun
 
@@ -26,8 +23,6 @@ JOBS_KEPT_HOURS = 24 * 7
 @app.task(pass_context=True)
 def retrain(context: JobContext, *, run_id: str) -> str:
     """Leads a queued run to its end; one that was taken up before is left alone."""
-    from stickersnap.releases import runs
-
     return str(runs.run_execute(run_id=uuid.UUID(run_id), should_stop=context.should_abort).state)
 
 
@@ -35,8 +30,6 @@ def retrain(context: JobContext, *, run_id: str) -> str:
 @app.task(queueing_lock="retrain_scheduled")
 def retrain_scheduled(timestamp: int) -> str:
     """Asks for a run when the policy says so."""
-    from stickersnap.releases import runs
-
     policy = selectors.policy()
     reason = not_now(policy, datetime.fromtimestamp(timestamp, UTC))
     if reason:
@@ -86,8 +79,6 @@ def pause(policy: RetrainPolicy) -> timedelta:
 @app.task(queueing_lock="runs_sweep")
 def runs_sweep(timestamp: int) -> int:
     """Says of runs whose worker was killed that they failed."""
-    from stickersnap.releases import runs
-
     return runs.runs_sweep()
 
 
@@ -95,8 +86,6 @@ def runs_sweep(timestamp: int) -> int:
 @app.task(queueing_lock="rollouts_advance")
 def rollouts_advance(timestamp: int) -> str:
     """Moves a challenger that is tried on to its next stage, or ends its trial."""
-    from stickersnap.releases import rollouts
-
     return rollouts.rollouts_advance()
 
 
@@ -104,8 +93,6 @@ def rollouts_advance(timestamp: int) -> str:
 @app.task(queueing_lock="shadow_answer")
 def shadow_answer(timestamp: int) -> int:
     """Lets a challenger in shadow answer some live photos."""
-    from stickersnap.releases import shadow
-
     return shadow.shadow_answer()
 
 
@@ -113,8 +100,6 @@ def shadow_answer(timestamp: int) -> int:
 @app.task(queueing_lock="student_follow")
 def student_follow(timestamp: int) -> str | None:
     """Asks for a student of a large champion that has none."""
-    from stickersnap.releases import students
-
     run = students.student_follow()
     return str(run.pk) if run else None
 
@@ -141,8 +126,6 @@ async def jobs_forget(timestamp: int) -> None:
 @app.task(retry=5)
 def alias_mirror() -> str | None:
     """Points MLflow's alias `champion` at what serves."""
-    from stickersnap.releases import registry
-
     return registry.alias_mirror()
 
 
@@ -150,6 +133,4 @@ def alias_mirror() -> str | None:
 @app.task(queueing_lock="alias_reconcile")
 def alias_reconcile(timestamp: int) -> str | None:
     """Repairs the alias where MLflow was away, or someone moved it by hand."""
-    from stickersnap.releases import registry
-
     return registry.alias_mirror()

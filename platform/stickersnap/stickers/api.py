@@ -29,7 +29,7 @@ from stickersnap.stickers import selectors, services
 from stickersnap.stickers.models import Sticker
 
 if TYPE_CHECKING:
-    from segmentation.predictor import Predictor
+    from segmentation.cut import Predictor
 
 PATIENCE = 20.0  # seconds a sticker waits for its turn: it is made of a photo that is already here
 

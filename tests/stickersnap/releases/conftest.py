@@ -44,7 +44,7 @@ def fresh_serving() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def other_weights(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
     """The starter with a little noise: other weights of the same kind for each seed, made once."""
-    from segmentation import weights
+    from segmentation import saving, weights
 
     made: dict[int, Path] = {}
 
@@ -55,7 +55,7 @@ def other_weights(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], P
             generator = torch.Generator().manual_seed(seed)
             for parameter in loaded.network.parameters():
                 parameter.data *= 1 + 1e-3 * torch.randn(parameter.shape, generator=generator)
-            weights.save(folder, loaded.network, {"network": loaded.card["network"], "size": loaded.card["size"]})
+            saving.save(folder, loaded.network, {"network": loaded.card["network"], "size": loaded.card["size"]})
             made[seed] = folder
         return made[seed]
 

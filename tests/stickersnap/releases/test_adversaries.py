@@ -15,6 +15,7 @@ from django.db import IntegrityError, connection, transaction
 from scipy import ndimage
 
 from annotations.models import DatasetItem
+from segmentation import saving
 from segmentation import weights as sets
 from stickersnap.releases import selectors, services, signing
 from stickersnap.releases.exceptions import ReleaseError
@@ -118,7 +119,7 @@ def nan_weights(trial):
     loaded = sets.load(trial.folder / "weights")
     next(loaded.network.parameters()).data.fill_(math.nan)
     shutil.rmtree(trial.folder / "weights")
-    sets.save(trial.folder / "weights", loaded.network, {"network": "basnet-small", "size": loaded.card["size"]})
+    saving.save(trial.folder / "weights", loaded.network, {"network": "basnet-small", "size": loaded.card["size"]})
     trial.gain(0.1)
     trial.decide()
 

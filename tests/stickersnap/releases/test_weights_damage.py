@@ -6,7 +6,7 @@ import pytest
 import torch
 from django.core.management import CommandError, call_command
 
-from segmentation import networks
+from segmentation import networks, saving
 from segmentation import weights as sets
 from stickersnap.releases import selectors, services
 from stickersnap.releases.models import PromotionDecision, Weights
@@ -84,7 +84,7 @@ def test_weights_that_see_nothing_are_refused(fill, how, starter, tmp_path):
     words = "answer every golden picture with the same mask, whatever is on it: train them"
     file, made = tmp_path / "blind.pth", tmp_path / "blind"
     torch.save(blind(fill).state_dict(), file)
-    sha256 = sets.save(made, blind(fill), {"network": "basnet-small", "size": 64})
+    sha256 = saving.save(made, blind(fill), {"network": "basnet-small", "size": 64})
     if how == "registered before this was asked":
         services.weights_register(folder=made)
         refused(starter, "use", sha256, "--by", "olga", "--yes", words=words)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from segmentation import golden, networks
+from segmentation import golden, networks, saving
 from segmentation import weights as sets
 from stickersnap.releases import arrivals, runs, selectors, services, serving
 from stickersnap.releases.decisions import decision_record
@@ -163,7 +163,7 @@ def test_any_network_serves_by_choice(name, starter, other_weights, tmp_path):
     network = sets.load(other_weights(1)).network if name == "basnet-small" else networks.build(name).eval()
     if name == "u2netp":
         network.outconv.weight.data *= 10  # so that it tells pictures apart
-    sets.save(tmp_path / name, network, {"network": name, "size": 64, "name": f"my {name}"})
+    saving.save(tmp_path / name, network, {"network": name, "size": 64, "name": f"my {name}"})
     arrivals.weights_import(path=tmp_path / name)
     services.weights_use(weights=arrivals.weights_find(f"my {name}"), by="olga")
     assert serving.holder().refresh() is None

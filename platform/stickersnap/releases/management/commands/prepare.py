@@ -7,6 +7,8 @@ from django.core.management.base import BaseCommand
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from stickersnap.releases.services import starter_deploy
+
 
 class Command(BaseCommand):
     help = "Brings the database up to date, and puts the starter weights in service where none are."
@@ -21,11 +23,6 @@ class Command(BaseCommand):
             call_command("migrate", interactive=False, verbosity=0)
         else:
             self._say("Database: up to date")
-        self._weights()
-
-    def _weights(self) -> None:
-        from stickersnap.releases.services import starter_deploy  # loads torch, which migrations need not wait for
-
         starter_deploy()
 
     def _say(self, line: str) -> None:
