@@ -8,6 +8,7 @@ from stickersnap import health, pages
 from stickersnap.accounts import api as accounts
 from stickersnap.api.docs import DocsView
 from stickersnap.stickers import api as stickers
+from stickersnap.validate.api import ValidateView
 
 api: list[URLPattern | URLResolver] = [
     path("session/", accounts.SessionView.as_view(), name="session"),
@@ -17,6 +18,7 @@ api: list[URLPattern | URLResolver] = [
     path("", include("annotations.api.urls")),
     path("stickers/", stickers.StickerListView.as_view(), name="stickers"),
     path("stickers/<uuid:sticker_id>/file/", stickers.StickerFileView.as_view(), name="sticker-file"),
+    path("validate/", ValidateView.as_view(), name="validate"),
     path("", include("stickersnap.releases.api.urls")),
 ]
 urlpatterns = [

@@ -35,6 +35,7 @@ LEAST_ROLE = {
     "queue-review": "reviewer",
     "stickers": "anyone",
     "sticker-file": "anyone",
+    "validate": "anyone",
     "weights-current": "anyone",
     "weights-browser": "anyone",
     "overview": "operator",

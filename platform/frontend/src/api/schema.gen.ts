@@ -762,6 +762,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/validate/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The targets with their limits. */
+        get: operations["v1_validate_list"];
+        put?: never;
+        /** @description Says whether a messenger would take a file or a pack, ours or foreign, and if not: what, where, whose rule. */
+        post: operations["v1_validate_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/weights/current/": {
         parameters: {
             query?: never;
@@ -970,6 +988,18 @@ export interface components {
             start: components["schemas"]["Place"];
             end: components["schemas"]["Place"];
             word: string;
+        };
+        /** @description One thing about the file: refused, or advice. */
+        FileFinding: {
+            rule: string;
+            detail: string;
+            mend: string;
+            source: string;
+            file: string;
+            frame?: number;
+            chunk?: string;
+            byte?: number;
+            refused: boolean;
         };
         /** @description One thing that a run would find. */
         Finding: {
@@ -1731,6 +1761,18 @@ export interface components {
              */
             seconds: number;
         };
+        /** @description A target's limits, as far as a page shows them. */
+        Target: {
+            name: string;
+            title: string;
+            formats: string[];
+            /** @description Width and height at most. */
+            box: number[];
+            bytes: number;
+            source: string;
+            /** Format: date */
+            checked: string;
+        };
         /**
          * @description * `png` - Png
          *     * `whatsapp` - Whatsapp
@@ -1780,6 +1822,22 @@ export interface components {
             id?: string;
             /** @description Allow learning from this photo. Left out: as this person answered before. */
             consent?: boolean | null;
+        };
+        /** @description A sticker or a pack, and whom it is for; without `target` what its format tells. */
+        ValidateInputRequest: {
+            /**
+             * Format: binary
+             * @description WebP, PNG, APNG, GIF, JPEG, WebM, .wastickers or zip; 20 MB at most.
+             */
+            file: string;
+            /** @description One of those that GET lists. */
+            target?: string;
+        };
+        /** @description Whether the target takes it, and everything found. */
+        Verdict: {
+            target: string;
+            valid: boolean;
+            findings: components["schemas"]["FileFinding"][];
         };
         /**
          * @description * `approve` - Approve
@@ -2974,6 +3032,55 @@ export interface operations {
         responses: {
             /** @description No response body */
             204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    v1_validate_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Target"][];
+                };
+            };
+        };
+    };
+    v1_validate_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["ValidateInputRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Verdict"];
+                };
+            };
+            /** @description No file, an unknown target, a bad pack. */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };

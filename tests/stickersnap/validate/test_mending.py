@@ -1,0 +1,87 @@
+"""What --fix makes is valid, keeps what it can, and says what was lost."""
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parent))
+from conftest import dot, moving, noisy, saved
+
+from stickersnap.validate.checking import check, valid
+from stickersnap.validate.encoding import DoesNotFitError, alikeness, best_quality, encode
+from stickersnap.validate.limits import target_get, targets
+from stickersnap.validate.mending import CannotMendError, mend
+
+WRITTEN = [name for name, target in targets().items() if set(target.formats) & {"webp", "png", "apng"}]
+STILL = [name for name in WRITTEN if target_get(name).moving is not True]
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    name=st.sampled_from(STILL),
+    width=st.integers(1, 900),
+    height=st.integers(1, 900),
+    kind=st.sampled_from(["WEBP", "PNG", "GIF"]),
+    rough=st.booleans(),
+)
+def test_every_picture_becomes_valid_for_every_still_target(name, width, height, kind, rough):
+    data = saved(noisy((width, height)) if rough else dot((width, height)), kind)
+    target = target_get(name)
+    if rough and max(target.box) > 1000:
+        return  # twenty megabytes of noise: see the test below for what does not fit
+    assert valid(check(mend(data, target).data, target))
+
+
+@pytest.mark.parametrize("name", [name for name in WRITTEN if target_get(name).moving is not False])
+def test_a_moving_picture_becomes_valid(name):
+    target = target_get(name)
+    mended = mend(moving(12, 2000, (300, 200), "GIF"), target)
+    assert valid(check(mended.data, target))
+
+
+def test_what_is_valid_bytes_wise_loses_nothing():
+    before = dot()
+    mended = mend(saved(before, "PNG"), target_get("whatsapp"))
+    with Image.open(io.BytesIO(mended.data)) as after:
+        assert alikeness(before, after) == pytest.approx(1)
+
+
+def test_a_still_picture_is_not_made_to_move():
+    with pytest.raises(CannotMendError, match="stands still"):
+        mend(saved(dot()), target_get("whatsapp-moving"))
+
+
+def test_a_webm_is_not_written():
+    with pytest.raises(CannotMendError, match="webm"):
+        mend(moving(3), target_get("telegram-moving"))
+
+
+def test_the_quality_found_is_the_largest_that_fits():
+    def write(quality):
+        return bytes(quality * 10)
+
+    for limit in (9, 10, 11, 555, 999, 1000, 1001):
+        found = best_quality(write, limit)
+        assert (found[1] if found else 0) == min(100, limit // 10)
+
+
+def test_lossy_files_say_what_was_lost():
+    made = encode(dappled(), target_get("whatsapp"))
+    assert made.quality is not None
+    assert 0 < made.ssim < 1
+    assert f"quality {made.quality}" in made.note
+
+
+def dappled() -> Image.Image:
+    """A picture between smooth and noise: too much for lossless, enough for lossy."""
+    return noisy((64, 64)).resize((512, 512), Image.Resampling.BICUBIC)
+
+
+def test_what_cannot_fit_says_so():
+    with pytest.raises(DoesNotFitError, match="50,000"):
+        encode(noisy((1024, 1024)), target_get("mastodon"))
