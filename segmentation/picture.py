@@ -6,26 +6,55 @@ import functools
 import io
 import struct
 import warnings
-import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, JpegImagePlugin, UnidentifiedImageError
+from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
-from segmentation import structure
+from segmentation import colour, structure
+from segmentation import png as pngs
+from segmentation.declared import meaning_of
+from segmentation.formats import (
+    DAMAGE,
+    EmptyUploadError,
+    FileTooLargeError,
+    NotAnImageError,
+    PictureError,
+    TookTooLongError,
+    TooManyPixelsError,
+    TruncatedImageError,
+    UnknownFormatError,
+    damaged,
+    sniff,
+    took_too_long,
+)
+
+__all__ = [
+    "EmptyUploadError",
+    "FileTooLargeError",
+    "NotAnImageError",
+    "Picture",
+    "PictureError",
+    "TooManyPixelsError",
+    "TookTooLongError",
+    "TruncatedImageError",
+    "UnknownFormatError",
+    "decode",
+    "encode_jpeg",
+    "encode_png",
+]
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 16_384
 BAND_PIXELS = 4_000_000
 SMALL = 512
-MAX_PROFILE_BYTES = 4 * 1024 * 1024
 ORIENTATION = 0x0112
 HALVED = 2  # Pillow's number for 4:2:0
 Z_RLE = 3  # zlib's strategy, which Python's zlib does not name
 
-PNG = b"\x89PNG\r\n\x1a\n"
 FORMATS = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "AVIF": "avif", "HEIF": "heic"}
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -37,53 +66,6 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 SIDEWAYS = (5, 6, 7, 8)
-# What a damaged file makes Pillow's plugins raise, besides OSError.
-DAMAGE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    RuntimeError,
-    IndexError,
-    KeyError,
-    TypeError,
-    struct.error,
-    zlib.error,
-)
-
-
-class PictureError(Exception):
-    """The picture cannot be used. `code` names the reason, the message says what to do."""
-
-    code = "not_an_image"
-
-
-class EmptyUploadError(PictureError):
-    code = "empty_upload"
-
-
-class FileTooLargeError(PictureError):
-    code = "file_too_large"
-
-
-class TooManyPixelsError(PictureError):
-    code = "too_many_pixels"
-
-
-class UnknownFormatError(PictureError):
-    code = "unknown_format"
-
-
-class NotAnImageError(PictureError):
-    code = "not_an_image"
-
-
-class TruncatedImageError(PictureError):
-    code = "truncated_image"
-
-
-class TookTooLongError(PictureError):
-    code = "took_too_long"
 
 
 @dataclass(frozen=True)
@@ -141,29 +123,69 @@ def decode(data: bytes, shorter: int | None = None) -> Picture:
         check_size(struct.unpack(">II", data[16:24]))
     parts = structure.Structure(data, kind)
     refuse(parts.flaw())
-    with opened(data, kind) as image:
+    png = pngs.read(data) if kind == "png" else None
+    with opened(png.data if png else parts.with_end(), kind, parts.rare) as image:
         check_size(image.size)
         refuse(parts.oversized(image.size))
-        format_name, whole = FORMATS[image.format or "JPEG"], image.size
         try:
-            halved = format_name == "jpeg" and JpegImagePlugin.get_sampling(image) == HALVED
-            drafted = shorter is not None and image.draft(None, (shorter, shorter)) is not None
-            image.load()
-            check_size(image.size)
-            if parts.ends_early(image):
-                raise damaged()
-            orientation = orientation_of(image)
-            rgb = in_bands(image)
-            rgb.info = {}  # what the upload said of itself is not saved with its pixels
+            return pixels(image, data, parts, shorter) if png is None else pixels_of_png(png, image)
         except PictureError:
             raise
         except TimeoutError as error:
             raise took_too_long() from error
         except DAMAGE as error:
-            raise damaged() from error
-        width, height = whole if drafted else rgb.size
-        size = (height, width) if orientation in SIDEWAYS else (width, height)
-        return Picture(rgb, is_lossless(format_name, data), format_name, size, halved, orientation)
+            raise damaged(parts.rare) from error
+
+
+def pixels(image: Image.Image, data: bytes, parts: structure.Structure, shorter: int | None) -> Picture:
+    """Decodes a picture whose header was read from `data`. Raises a PictureError or one of DAMAGE."""
+    format_name, whole = FORMATS[image.format or "JPEG"], image.size
+    halved = format_name == "jpeg" and JpegImagePlugin.get_sampling(image) == HALVED
+    drafted = shorter is not None and image.draft(None, (shorter, shorter)) is not None
+    image.load()
+    check_size(image.size)
+    if parts.ends_early(image):
+        raise damaged()
+    meaning = meaning_of(image, data)
+    small = image.mode in ("RGB", "L", "CMYK") and "transparency" not in image.info
+    rgb = in_bands(image, None, lambda band, _: flattened(band, meaning), whole=small)
+    return made(rgb, image, is_lossless(format_name, data), format_name, whole if drafted else rgb.size, halved)
+
+
+def pixels_of_png(png: pngs.Png, image: Image.Image) -> Picture:
+    """As `pixels`, of all depths and types of a PNG."""
+    try:
+        image.load()
+    except TimeoutError:
+        raise
+    except DAMAGE:
+        png = pngs.mended(png)
+        image = opened(png.data, "png")
+        image.load()
+    upper, lower = pngs.halves(png, image)
+    meaning = png.meaning
+
+    def flat(upper: Image.Image, lower: Image.Image | None) -> Image.Image:
+        found = pngs.samples(png, upper, lower)
+        rgb = colour.to_srgb(found.colour, meaning, found.low)
+        return rgb if found.alpha is None else on_white(rgb, found.alpha)
+
+    return made(in_bands(upper, lower, flat), image, True, "png", image.size)
+
+
+def made(
+    rgb: Image.Image,
+    image: Image.Image,
+    lossless: bool,
+    format_name: str,
+    size: tuple[int, int],
+    halved: bool = False,
+) -> Picture:
+    """The answer, from sRGB pixels and the picture as Pillow opened it; `size` lies as in the file."""
+    orientation = orientation_of(image)
+    rgb.info = {}  # what the upload said of itself is not saved with its pixels
+    upright_size = size[::-1] if orientation in SIDEWAYS else size
+    return Picture(rgb, lossless, format_name, upright_size, halved, orientation)
 
 
 def encode_jpeg(image: Image.Image, quality: int = 92, halved: bool = False) -> bytes:
@@ -181,61 +203,6 @@ def encode_png(rgb: NDArray[np.uint8]) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(rgb).save(buffer, "PNG", compress_level=1, compress_type=Z_RLE)
     return buffer.getvalue()
-
-
-def sniff(data: bytes) -> str | None:
-    """Which allowed format the first bytes announce; None for none. Raises UnknownFormatError for one not taken."""
-    if data.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    if data.startswith(PNG[: max(4, min(8, len(data)))]):
-        return "png"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "webp"
-    if data[:6] in (b"GIF87a", b"GIF89a"):
-        return "gif"
-    if data[4:8] == b"ftyp":
-        brands = data[8:64]
-        if b"avif" in brands or b"avis" in brands:
-            return "avif"
-        if any(b in brands for b in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")):
-            return "heic"
-        raise unknown_format("a video or an unknown container")
-    for magic, name in OTHER_FORMATS.items():
-        if data.startswith(magic):
-            raise unknown_format(name)
-    if b"<svg" in data[:1024].lower():
-        raise unknown_format("an SVG drawing")
-    return None
-
-
-OTHER_FORMATS = {
-    b"II*\x00": "a TIFF",
-    b"MM\x00*": "a TIFF",
-    b"II+\x00": "a TIFF",
-    b"MM\x00+": "a TIFF",
-    b"BM": "a BMP",
-    b"\x00\x00\x01\x00": "an ICO",
-    b"8BPS": "a Photoshop file",
-    b"%PDF": "a PDF",
-    b"%!PS": "PostScript",
-    b"\xc5\xd0\xd3\xc6": "PostScript",
-    b"\xff\x0a": "a JPEG XL",
-    b"\x00\x00\x00\x0cJXL ": "a JPEG XL",
-    b"\x00\x00\x00\x0cjP  ": "a JPEG 2000",
-    b"\xff\x4f\xff\x51": "a JPEG 2000",
-}
-
-
-def unknown_format(name: str) -> UnknownFormatError:
-    return UnknownFormatError(f"This is {name}: send a JPEG, PNG, WebP, HEIC, AVIF or GIF.")
-
-
-def damaged() -> TruncatedImageError:
-    return TruncatedImageError("The photo is damaged or cut short: send the original again.")
-
-
-def took_too_long() -> TookTooLongError:
-    return TookTooLongError("Reading the photo takes too long: save it again, or smaller, and send that.")
 
 
 def refuse(sentence: str | None) -> None:
@@ -263,8 +230,8 @@ def register_heif() -> None:
     pillow_heif.register_heif_opener()
 
 
-def opened(data: bytes, kind: str | None) -> Image.Image:
-    """The picture with only its header read."""
+def opened(data: bytes, kind: str | None, rare: str = "") -> Image.Image:
+    """The picture with only its header read. `rare`: what it is if it can't be."""
     if kind is None:
         raise NotAnImageError("This is not a picture: send a JPEG, PNG, WebP, HEIC, AVIF or GIF.")
     if kind == "heic":
@@ -281,7 +248,10 @@ def opened(data: bytes, kind: str | None) -> Image.Image:
             f"The photo has too many pixels: send at most {MAX_PIXELS // 1_000_000} megapixels."
         ) from error
     except (UnidentifiedImageError, *DAMAGE) as error:
-        raise damaged() from error
+        plain = structure.bare(data) if kind == "jpeg" and not rare else data
+        if plain != data:
+            return opened(plain, kind)
+        raise damaged(rare) from error
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -299,52 +269,35 @@ def upright(image: Image.Image, orientation: int) -> Image.Image:
     return image.transpose(TURNS[orientation]) if orientation in TURNS else image
 
 
-def in_bands(image: Image.Image) -> Image.Image:
-    """`flattened`, a few megapixels at a time where that needs more memory than the picture itself."""
-    if image.mode in ("RGB", "L", "CMYK") and "transparency" not in image.info:
-        return flattened(image)
+def in_bands(
+    image: Image.Image,
+    low: Image.Image | None,
+    flat: Callable[[Image.Image, Image.Image | None], Image.Image],
+    whole: bool = False,
+) -> Image.Image:
+    """`flat` of a picture and its lower bytes, a few megapixels at a time where that needs more memory than itself."""
     rows = max(1, BAND_PIXELS // image.width)
-    if rows >= image.height:
-        return flattened(image)
+    if whole or rows >= image.height:
+        return flat(image, low)
     rgb = Image.new("RGB", image.size)
     for top in range(0, image.height, rows):
-        band = image.crop((0, top, image.width, min(top + rows, image.height)))
-        rgb.paste(flattened(band), (0, top))
+        box = (0, top, image.width, min(top + rows, image.height))
+        rgb.paste(flat(image.crop(box), low and low.crop(box)), (0, top))
     return rgb
 
 
-def flattened(image: Image.Image) -> Image.Image:
+def flattened(image: Image.Image, meaning: colour.Meaning) -> Image.Image:
     """Any mode as 8-bit sRGB "RGB", transparency composited on white."""
-    profile = image.info.get("icc_profile")
-    if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(eight_bits(np.asarray(image))).convert("RGB")
     if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
         rgba = image.convert("RGBA")
-        alpha = rgba.getchannel("A")
-        rgb = to_srgb(rgba.convert("RGB"), profile)
-        return Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha)
+        return on_white(colour.to_srgb(rgba.convert("RGB"), meaning), rgba.getchannel("A"))
     if image.mode not in ("RGB", "CMYK", "L"):
         image = image.convert("RGB")
-    return to_srgb(image, profile)
+    return colour.to_srgb(image, meaning)
 
 
-def eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """16-bit greyscale (H×W, 0..65535) as 8-bit."""
-    return ((values.clip(0, 65535).astype(np.uint32) * 255 + 32_895) >> 16).astype(np.uint8)
-
-
-def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Converts by the embedded ICC profile; a profile that is missing, broken, huge or of another mode is ignored."""
-    if profile and len(profile) <= MAX_PROFILE_BYTES:
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            if "sRGB" not in (source.profile.profile_description or ""):
-                converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-                if converted is not None:
-                    return converted
-        except (ImageCms.PyCMSError, *DAMAGE):
-            return image.convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
+def on_white(rgb: Image.Image, alpha: Image.Image) -> Image.Image:
+    return Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha)
 
 
 def is_lossless(format_name: str, data: bytes) -> bool:

@@ -36,7 +36,9 @@ NOISE += b"".join(bytes((0xFF, 0xD0 + at % 8)) + NOISE[64 * at : 64 * at + 64] f
 HUFFMAN = (0xC0, 0xC1, 0xC2)
 FRAMES = (*HUFFMAN, 0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
 PROGRESSIVE = (0xC2, 0xCA)
+RARE = {0xC3: "lossless", 0xCB: "lossless", **dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF), "hierarchical")}
 SCAN, END = 0xDA, 0xD9
+APPLICATIONS = (*range(0xE0, 0xF0), 0xFE)
 ALONE = (0x01, *range(0xD0, 0xD9))  # markers without a length
 MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
 TIFF = re.compile(rb"II\*\x00|MM\x00\*")
@@ -61,6 +63,21 @@ class Hurried(io.BytesIO):
         return super().read(size)
 
 
+def bare(data: bytes) -> bytes:
+    """A JPEG without what applications add, but for Exif, a profile, and Adobe's word on its colours if it is whole."""
+    kept, offset = [data[:2]], 2
+    while found := MARKER.search(data, offset):
+        marker, start = data[found.end() - 1], found.end()
+        if marker == SCAN or marker in ALONE:
+            return b"".join([*kept, data[offset:]])
+        offset = start + int.from_bytes(data[start : start + 2])
+        content = data[start + 2 : offset]
+        known = content.startswith((b"Exif\0\0", b"ICC_PROFILE\0")) or (content[:5] == b"Adobe" and len(content) >= 12)
+        if known or marker not in APPLICATIONS:
+            kept.append(data[found.end() - 2 : offset])
+    return data
+
+
 class Structure:
     """The parts of a file of this kind (jpeg, png, webp, gif, avif, heic), and what is wrong with them, as a sentence.
 
@@ -73,6 +90,15 @@ class Structure:
         self.walk = {"png": png_parts, "webp": webp_parts, "gif": gif_parts, "avif": boxes, "heic": boxes}.get(
             kind or ""
         )
+
+    @property
+    def rare(self) -> str:
+        """What kind of JPEG this is, if one that hardly any program shows, as "a lossless JPEG"; else ""."""
+        if self.jpeg is None or not self.jpeg.frame:
+            return ""
+        if self.jpeg.frame in RARE:
+            return f"a {RARE[self.jpeg.frame]} JPEG"
+        return "" if self.jpeg.depth == 8 else f"a {self.jpeg.depth}-bit JPEG"
 
     def flaw(self) -> str | None:
         """Are there too many?"""
@@ -93,6 +119,10 @@ class Structure:
             return SCANS
         missing = pixels > len(self.data) * JPEG_PIXELS_PER_BYTE or not self.jpeg.complete()
         return EMPTY if self.jpeg.frame in HUFFMAN and missing else None
+
+    def with_end(self) -> bytes:
+        """The file; a JPEG of one scan without its end marker with that: `ends_early` says whether more is missing."""
+        return self.data + b"\xff\xd9" if self.jpeg and self.jpeg.scans == 1 and not self.jpeg.ended else self.data
 
     def ends_early(self, image: Image.Image) -> bool:
         """Did the data of a JPEG, decoded as `image`, end before its pixels did, so that grey stands for the rest?
@@ -119,13 +149,13 @@ class Jpeg:
 
     Attributes:
         parts, stray: how many segments, and how many bytes between them.
-        scans: how many. end: where the data of the last one end.
-        frame: its start-of-frame marker, 0 without one.
+        scans: how many. end: where the data of the last one end. ended: whether a marker says so.
+        frame: its start-of-frame marker, 0 without one. depth: bits of a sample.
     """
 
     def __init__(self, data: bytes) -> None:
-        self.parts = self.stray = self.scans = self.frame = self.resources = 0
-        self.end = len(data)
+        self.parts = self.stray = self.scans = self.frame = self.depth = self.resources = 0
+        self.end, self.ended = len(data), False
         self.exif = b""
         self.components: set[int] = set()
         self.drawn: set[tuple[int, bool]] = set()  # component, and whether of its details (AC) or of its means (DC)
@@ -155,7 +185,7 @@ class Jpeg:
             marker, offset = data[found.end() - 1], found.end()
             self.parts += 1
             if marker == END and self.scans:
-                self.end = found.start()
+                self.end, self.ended = found.start(), True
                 return
             if marker not in (*ALONE, END):
                 length = int.from_bytes(data[offset : offset + 2])
@@ -165,6 +195,7 @@ class Jpeg:
     def _note(self, marker: int, content: bytes) -> None:
         if marker in FRAMES and not self.frame:
             self.frame, self.components = marker, set(content[6::3])
+            self.depth = content[0] if content else 0
         elif marker == SCAN and content:
             self.scans += 1
             chosen, first = content[1 : 1 + 2 * content[0] : 2], content[1 + 2 * content[0] :][:1]
