@@ -18,7 +18,7 @@ class NotFound(AnnotationError):
 
 
 class PhotoDeleted(AnnotationError):
-    """This photo was deleted, so its fix can't be kept here. Bring the photo again to fix it anew."""
+    """This photo was deleted, so nothing can be made of it any more. Bring the photo again to begin anew."""
 
     code, status = "photo_deleted", 410
 

@@ -7,6 +7,7 @@ from django.db.models import F
 
 from annotations import selectors
 from annotations.exceptions import AlreadyFrozen, NotFound
+from annotations.holding import photo_hold
 from annotations.models import Correction, DatasetItem
 
 
@@ -17,6 +18,7 @@ def review_withdraw(*, correction: Correction, reviewer: Any) -> None:
     Raises NotFound where there is none of theirs, AlreadyFrozen once a dataset version holds the correction as it is. A
     version that is being frozen at this moment may hold it still.
     """
+    photo_hold(correction.photo_id)
     locked = selectors.corrections().select_for_update(of=("self",)).filter(id=correction.id).first()
     mine = locked and locked.reviews.filter(version=F("correction__version"), reviewer=reviewer).first()
     if locked is None or mine is None:

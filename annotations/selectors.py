@@ -80,9 +80,9 @@ def prediction_of(photo: Photo, prediction_id: uuid.UUID | None) -> Prediction:
 
 
 def correction_get(correction_id: uuid.UUID, owner: uuid.UUID, user: Any) -> Correction:
-    """A correction that its author made, or of a photo that may be seen. Raises NotFound."""
+    """A correction of a photo that may be seen: its mask tells of the photo, whoever drew it. Raises NotFound."""
     correction = corrections().filter(id=correction_id).first()
-    if correction is None or not (correction.author == owner or may_see(correction.photo, owner, user)):
+    if correction is None or not may_see(correction.photo, owner, user):
         raise NotFound
     return correction
 

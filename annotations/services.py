@@ -25,6 +25,7 @@ from annotations.exceptions import (
     ReasonRequired,
     StaleCorrection,
 )
+from annotations.holding import photo_hold, photos_held_to_delete
 from annotations.models import (
     Correction,
     DatasetItem,
@@ -161,28 +162,38 @@ def _prediction_fields(predictor: Predictor, cut: Cut) -> dict[str, Any]:
 
 @transaction.atomic
 def photo_delete(*, photo: Photo) -> list[str]:
-    """Deletes the photo and everything derived from it; answers the sha256 of each set of weights that saw it."""
+    """Deletes the photo and everything derived from it; answers the sha256 of each set of weights that saw it.
+
+    Waits for those who add to it at this moment. Raises NotFound where it is gone.
+    """
+    held = photos_held_to_delete(Photo.objects.filter(id=photo.id))
+    if not held:
+        raise NotFound
     datasets = DatasetItem.objects.filter(photo=photo.id).values_list("dataset_id", flat=True).distinct()
     seen_by = lineage.weights_trained_on(list(datasets))
-    _bury(Photo.objects.filter(id=photo.id))
+    _bury(held)
     return seen_by
 
 
-def _bury(photos: QuerySet[Photo]) -> int:
-    """Deletes photos with all that was made of them, and remembers whose they were; answers how many."""
-    gone = list(photos.values_list("id", "owner"))
+def _bury(gone: list[tuple[uuid.UUID, uuid.UUID]]) -> int:
+    """Deletes photos, (id, owner) each, with all that was made of them, and remembers whose they were; how many."""
     DeletedPhoto.objects.bulk_create([DeletedPhoto(id=id_, owner=owner) for id_, owner in gone], ignore_conflicts=True)
     Photo.objects.filter(id__in=[id_ for id_, _ in gone]).delete()
     return len(gone)
 
 
 def refined_keep(*, prediction: Prediction, subject: str, mask: bytes) -> None:
-    """Remembers the PNG that was handed out to be corrected, so that a fix can be told by what it changes."""
+    """Remembers the PNG that was handed out to be corrected, so that a fix can be told by what it changes.
+
+    Raises PhotoDeleted.
+    """
     sha256 = hashlib.sha256(mask).hexdigest()
     if RefinedMask.objects.filter(prediction=prediction, subject=subject, sha256=sha256).exists():
         return
     fields = {"subject": subject, "mask": mask, "sha256": sha256}
-    RefinedMask.objects.update_or_create(prediction=prediction, defaults=fields)
+    with transaction.atomic():
+        photo_hold(prediction.photo_id)
+        RefinedMask.objects.update_or_create(prediction=prediction, defaults=fields)
 
 
 def correction_submit(
@@ -191,7 +202,7 @@ def correction_submit(
     """Keeps a person's mask; True with it when it is new. Sent again unchanged, it answers what is there.
 
     Raises segmentation.mask.MaskError for a bad mask, OtherBase, CorrectionExists, AnotherCorrection, StaleCorrection,
-    NotFound (someone else's id).
+    NotFound (someone else's id), PhotoDeleted.
     """
     alpha = mask_submitted(photo, prediction, author, submission)
     kept = RefinedMask.objects.filter(prediction=prediction).first()
@@ -210,8 +221,9 @@ def correction_submit(
         mask = packing.result()
     fields |= {"mask": mask, "mask_sha256": hashlib.sha256(mask).hexdigest()}
     with transaction.atomic():
-        if submission.first:
-            _refuse_another(photo, author, submission.correction_id)
+        photo_hold(photo.id, alone=submission.first)  # of two devices that save at once, one hears of the other
+        if submission.first and others_of(photo, author, submission.correction_id).exists():
+            raise AnotherCorrection
         correction, created = Correction.objects.select_for_update().get_or_create(
             id=submission.correction_id, defaults={"photo": photo, "author": author, **fields}
         )
@@ -220,11 +232,9 @@ def correction_submit(
     return correction, created
 
 
-def _refuse_another(photo: Photo, author: uuid.UUID, correction_id: uuid.UUID) -> None:
-    """One at a time for each photo, so that of two devices that save at once one hears of the other."""
-    Photo.objects.select_for_update().only("id").get(id=photo.id)
-    if Correction.objects.filter(photo=photo, author=author).exclude(id=correction_id).exists():
-        raise AnotherCorrection
+def others_of(photo: Photo, author: uuid.UUID, correction_id: uuid.UUID) -> QuerySet[Correction]:
+    """This author's corrections of the photo under other ids."""
+    return Correction.objects.filter(photo=photo, author=author).exclude(id=correction_id)
 
 
 def _edit(
@@ -258,6 +268,7 @@ def correction_reject(*, correction: Correction, version: int, reviewer: Any, re
 
 @transaction.atomic
 def _review(correction: Correction, version: int, reviewer: Any, verdict: Review.Verdict, reason: str) -> Review:
+    photo_hold(correction.photo_id)
     locked = selectors.corrections().select_for_update(of=("self",)).filter(id=correction.id).first()
     if locked is None:
         raise NotFound
@@ -302,8 +313,9 @@ def _quarantines_replace(old: uuid.UUID, new: uuid.UUID) -> None:
 def photos_expire(*, hours: int) -> int:
     """Deletes photos older than `hours` whose owners do not allow learning from them; answers how many.
 
-    That there was one is remembered as long again.
+    That there was one is remembered as long again. One that somebody adds to at this moment stays for the next time.
     """
     now = timezone.now()
     DeletedPhoto.objects.filter(deleted_at__lt=now - timedelta(hours=hours)).delete()
-    return _bury(Photo.objects.filter(consented_at=None, created_at__lt=now - timedelta(hours=hours)))
+    old = Photo.objects.filter(consented_at=None, created_at__lt=now - timedelta(hours=hours))
+    return _bury(photos_held_to_delete(old, wait=False))

@@ -18,10 +18,16 @@ if TYPE_CHECKING:
 STAGE_SECONDS = Histogram("stickersnap_stage_seconds", "Time that answers spend in a stage", ["stage"])
 
 
-def picture_response(data: bytes, media_type: str, filename: str = "") -> HttpResponse:
-    """Bytes of a picture that never change under their address; `filename` makes it a download."""
+KEPT, LENT = "private, max-age=31536000, immutable", "private, no-store"
+
+
+def picture_response(data: bytes, media_type: str, filename: str = "", *, lent: bool) -> HttpResponse:
+    """Bytes of a picture that never change under their address; `filename` makes it a download.
+
+    `lent`: to someone who may see another's photo as long as that one allows it, so no browser may keep it.
+    """
     response = HttpResponse(data, content_type=media_type)
-    response["Cache-Control"] = "private, max-age=31536000, immutable"
+    response["Cache-Control"] = LENT if lent else KEPT
     if filename:
         response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=filename) or ""
     return response

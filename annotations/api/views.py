@@ -3,6 +3,7 @@
 import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import PurePath
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
@@ -122,7 +123,7 @@ class PhotoImageView(APIView):
     @extend_schema(responses={(200, "image/jpeg"): PICTURE, (200, "image/png"): PICTURE})
     def get(self, request: Request, photo_id: uuid.UUID) -> HttpResponse:
         photo = selectors.photo_get(photo_id, owner_of(request), request.user)
-        return picture_response(bytes(photo.image), photo.media_type)
+        return picture_response(bytes(photo.image), photo.media_type, lent=lent(request, photo))
 
 
 class PredictionMaskView(APIView):
@@ -148,7 +149,7 @@ class PredictionMaskView(APIView):
         else:
             data = masks.encode_png(selectors.mask_predicted(prediction))
         name = download_name(request, prediction.photo, "mask.png")
-        response = picture_response(data, "image/png", name)
+        response = picture_response(data, "image/png", name, lent=lent(request, prediction.photo))
         response["X-Weights"] = prediction.weights
         response["X-Device"] = prediction.device
         return response
@@ -236,8 +237,7 @@ class CorrectionMaskView(APIView):
     @extend_schema(responses={(200, "image/png"): PICTURE}, parameters=[DOWNLOAD])
     def get(self, request: Request, correction_id: uuid.UUID) -> HttpResponse:
         correction = selectors.correction_get(correction_id, owner_of(request), request.user)
-        name = download_name(request, correction.photo, "mask.png")
-        return versioned(picture_response(bytes(correction.mask), "image/png", name), request, correction)
+        return labelled_response(request, correction, bytes(correction.mask), "mask.png")
 
 
 class CutoutView(APIView):
@@ -248,9 +248,7 @@ class CutoutView(APIView):
     @extend_schema(responses={(200, "image/png"): PICTURE}, parameters=[DOWNLOAD])
     def get(self, request: Request, **ids: uuid.UUID) -> HttpResponse:
         labelled = labelled_by(request, **ids)
-        data = pictures.encode_png(selectors.cutout_of(labelled))
-        name = download_name(request, labelled.photo, "cutout.png")
-        return versioned(picture_response(data, "image/png", name), request, labelled)
+        return labelled_response(request, labelled, pictures.encode_png(selectors.cutout_of(labelled)), "cutout.png")
 
 
 class RunLengthsView(APIView):
@@ -266,9 +264,7 @@ class RunLengthsView(APIView):
         lengths = rle.encode(selectors.mask_of(labelled))
         if "uncompressed" in request.query_params:
             lengths["counts"] = rle.decompress(lengths["counts"]).tolist()
-        name = download_name(request, labelled.photo, "mask.json")
-        data = json.dumps(lengths).encode()
-        return versioned(picture_response(data, "application/json", name), request, labelled)
+        return labelled_response(request, labelled, json.dumps(lengths).encode(), "mask.json")
 
 
 def labelled_by(
@@ -286,11 +282,24 @@ def download_name(request: Request, photo: Photo, kind: str) -> str:
     return selectors.file_name(photo, kind) if "download" in request.query_params else ""
 
 
-def versioned(response: HttpResponse, request: Request, labelled: Prediction | Correction) -> HttpResponse:
-    """Names a correction's version; without one in the address what is there may change."""
+def lent(request: Request, photo: Photo) -> bool:
+    """Whether whoever asks sees this photo because its owner allows it, not as its owner."""
+    return photo.owner != owner_of(request)
+
+
+KINDS = {".png": "image/png", ".json": "application/json"}
+
+
+def labelled_response(request: Request, labelled: Prediction | Correction, data: bytes, kind: str) -> HttpResponse:
+    """What was made of a prediction or a correction; of the latter it names the version.
+
+    Without a version in the address what is there may change.
+    """
+    name, seen = download_name(request, labelled.photo, kind), lent(request, labelled.photo)
+    response = picture_response(data, KINDS[PurePath(kind).suffix], name, lent=seen)
     if isinstance(labelled, Correction):
         response["ETag"] = f'"{labelled.version}"'
-        if "version" not in request.query_params:
+        if "version" not in request.query_params and not seen:
             response["Cache-Control"] = "private, no-cache"
     return response
 
@@ -303,9 +312,8 @@ class CorrectionDifferenceView(APIView):
     @extend_schema(responses={(200, "image/png"): PICTURE})
     def get(self, request: Request, correction_id: uuid.UUID) -> HttpResponse:
         correction = selectors.correction_get(correction_id, owner_of(request), request.user)
-        response = picture_response(pictures.encode_png(selectors.correction_difference(correction)), "image/png")
-        response["Cache-Control"] = "private, no-cache"
-        return response
+        data = pictures.encode_png(selectors.correction_difference(correction))
+        return picture_response(data, "image/png", lent=True)
 
 
 class QueueCorrectView(OwnerView, ListAPIView):

@@ -1,10 +1,12 @@
 """A challenger answers live photos silently, in the worker, after they were answered. Nobody waits for it."""
 
 import io
+from contextlib import suppress
 from functools import lru_cache
 
 import numpy as np
 from django.conf import settings
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import IntegrityError, transaction
 from django.db.models import Avg, CharField, Count, Q, QuerySet, Value
 from django.db.models.functions import MD5, Cast, Concat, Left
@@ -13,6 +15,8 @@ from PIL import Image
 
 from annotations import selectors as labels
 from annotations.difference import difference
+from annotations.exceptions import PhotoDeleted
+from annotations.holding import photo_hold
 from annotations.models import Photo, Prediction
 from segmentation import backends
 from segmentation import mask as masks
@@ -41,7 +45,8 @@ def shadow_answer() -> int:
     if not chosen:
         return 0
     for prediction in chosen:
-        _answer(rollout, prediction)
+        with suppress(ObjectDoesNotExist):  # deleted while its picture was still to be read
+            _answer(rollout, prediction)
     _forget_masks(rollout)
     return len(chosen)
 
@@ -72,6 +77,7 @@ def _answer(rollout: Rollout, prediction: Prediction) -> None:
 def _keep(rollout: Rollout, prediction: Prediction, *, agreement: float, problem: str, mask: bytes | None) -> None:
     try:
         with transaction.atomic():
+            photo_hold(prediction.photo_id)
             ShadowAnswer.objects.create(
                 rollout=rollout,
                 photo=prediction.photo,
@@ -80,7 +86,7 @@ def _keep(rollout: Rollout, prediction: Prediction, *, agreement: float, problem
                 problem=problem,
                 mask=mask,
             )
-    except IntegrityError:
+    except (PhotoDeleted, IntegrityError):
         return  # the photo was deleted meanwhile, or another worker was quicker
 
 
@@ -91,13 +97,14 @@ def soft_iou(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
 
 
 def _forget_masks(rollout: Rollout) -> None:
-    kept = rollout.answers.filter(mask__isnull=False).order_by("agreement", "id").values_list("id", flat=True)
+    kept = most_different(rollout).values_list("id", flat=True)
     rollout.answers.filter(mask__isnull=False).exclude(id__in=list(kept[:MASKS_AT_MOST])).update(mask=None)
 
 
 def most_different(rollout: Rollout) -> "QuerySet[ShadowAnswer]":
-    """The answers whose masks are kept, the most different first."""
-    return rollout.answers.filter(mask__isnull=False).select_related("photo", "prediction").order_by("agreement", "id")
+    """The answers that may be looked at, the most different first: their masks are kept, learning is allowed."""
+    shown = rollout.answers.filter(mask__isnull=False, photo__consented_at__isnull=False)
+    return shown.select_related("photo", "prediction").order_by("agreement", "id")
 
 
 def summary(rollout: Rollout) -> dict[str, float | int | None]:

@@ -127,9 +127,11 @@ class StickerFileView(APIView):
         parameters=[OpenApiParameter("download", bool)],
     )
     def get(self, request: Request, sticker_id: uuid.UUID) -> HttpResponse:
-        sticker = selectors.sticker_get(sticker_id, owner_of(request), request.user)
+        owner = owner_of(request)
+        sticker = selectors.sticker_get(sticker_id, owner, request.user)
         filename = selectors.filename(sticker) if "download" in request.query_params else ""
-        return picture_response(bytes(sticker.file), sticker.media_type, filename)
+        lent = sticker.photo.owner != owner
+        return picture_response(bytes(sticker.file), sticker.media_type, filename, lent=lent)
 
 
 class CutView(APIView):

@@ -6,9 +6,11 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TypedDict
 
 import numpy as np
+from django.db import transaction
 
 from annotations import recent, selectors
 from annotations.exceptions import NoSubjectFound
+from annotations.holding import photo_hold
 from annotations.models import Photo
 from segmentation import edge, foreground, subjects
 from segmentation import mask as masks
@@ -38,7 +40,7 @@ def sticker_render(*, photo: Photo, author: uuid.UUID, wish: Wish, stage: Stage 
     """Makes the sticker of a photo from what `author` last corrected, else from the newest prediction.
 
     A correction is taken as it was drawn, whatever subject is wished for. The same sticker asked for again is the one
-    that is there. Raises NoSubjectFound when there is nothing to cut, segmentation.subjects.SubjectError.
+    that is there. Raises NoSubjectFound when there is nothing to cut, segmentation.subjects.SubjectError, PhotoDeleted.
     """
     prediction = selectors.latest_prediction(photo)
     correction = selectors.latest_correction(photo, author)
@@ -72,18 +74,17 @@ def sticker_render(*, photo: Photo, author: uuid.UUID, wish: Wish, stage: Stage 
         with stage("edge"):
             alpha = edge.refine(rgb, kept)
     made = _made(rgb, alpha, wish, stage)
-    sticker, _ = Sticker.objects.get_or_create(
-        **made_of,
-        defaults={
-            "file": made.data,
-            "media_type": made.media_type,
-            "width": made.width,
-            "height": made.height,
-            "notes": made.notes,
-            "subjects": found.points if found else [],
-        },
-    )
-    return sticker
+    fields = {
+        "file": made.data,
+        "media_type": made.media_type,
+        "width": made.width,
+        "height": made.height,
+        "notes": made.notes,
+        "subjects": found.points if found else [],
+    }
+    with transaction.atomic():
+        photo_hold(photo.id)
+        return Sticker.objects.get_or_create(**made_of, defaults=fields)[0]
 
 
 def sticker_made(

@@ -60,6 +60,7 @@ def bring(owner, predictor, rgb, name="photo"):
         predictor=predictor,
         cut=predictor.predict(picture.small),
         name=name,
+        consented_at=timezone.now(),
     )
 
 
@@ -179,9 +180,16 @@ def test_live_photos_are_answered_silently_and_the_most_unlike_are_pictured(
     client.force_login(people.olga)
     (told,) = client.get(f"{ROLLOUTS}{rollout.id}/shadow/").json()["results"]
     picture = client.get(told["difference_url"])
+    assert picture["Cache-Control"] == "private, no-store"
     assert Image.open(io.BytesIO(picture.content)).size == (pictures.decode(bytes(photos[0].image)).small.shape[1::-1])
     assert client.get(ROLLOUTS).json()["results"][0]["shadow"]["answers"] == 3
 
+    labels.consent_apply(owner=people.alice.owner, consented_at=None)
+    assert client.get(f"{ROLLOUTS}{rollout.id}/shadow/").json()["results"] == []
+    assert client.get(told["difference_url"]).status_code == 404
+
+    labels.consent_apply(owner=people.alice.owner, consented_at=timezone.now())
+    assert client.get(told["difference_url"]).status_code == 200
     labels.photo_delete(photo=photos[0])
     assert ShadowAnswer.objects.count() == 2
     assert client.get(told["difference_url"]).status_code == 404

@@ -129,11 +129,14 @@ class ShadowDifferenceView(APIView):
 
     @extend_schema(responses={(200, "image/png"): OpenApiTypes.BINARY})
     def get(self, request: Request, rollout_id: uuid.UUID, photo_id: uuid.UUID) -> HttpResponse:
-        """The photo, faded; green is what the challenger adds, red what it takes away; 512 pixels at most."""
-        answers = ShadowAnswer.objects.select_related("prediction").exclude(mask=None)
-        answer = get_object_or_404(answers, photo=photo_id, rollout=rollout_id)
+        """The photo, faded; green is what the challenger adds, red what it takes away; 512 pixels at most.
+
+        404 once its owner allows learning from it no more.
+        """
+        answers = shadow.most_different(get_object_or_404(Rollout, id=rollout_id))
+        answer = get_object_or_404(answers, photo=photo_id)
         response = HttpResponse(shadow.disagreement(answer), content_type="image/png")
-        response["Cache-Control"] = "private, no-cache"
+        response["Cache-Control"] = "private, no-store"
         return response
 
 
