@@ -21,7 +21,7 @@ from annotations.models import DeletedPhoto, Photo
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ROUNDS = 8
+ROUNDS = 5
 SETTLED = {200, 201, 204, 404, 410}
 
 

@@ -530,7 +530,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The photo, faded; green is what the challenger adds, red what it takes away; 512 pixels at most. */
+        /**
+         * @description The photo, faded; green is what the challenger adds, red what it takes away; 512 pixels at most.
+         *
+         *     404 once its owner allows learning from it no more.
+         */
         get: operations["v1_releases_rollouts_shadow_difference.png_retrieve"];
         put?: never;
         post?: never;
