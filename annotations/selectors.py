@@ -5,7 +5,8 @@ from pathlib import PurePath
 from typing import Any
 
 import numpy as np
-from django.db.models import F, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import Case, F, OuterRef, Prefetch, QuerySet, Subquery, When, Window
+from django.db.models.functions import RowNumber
 
 from annotations.difference import difference
 from annotations.exceptions import NotFound, PhotoDeleted
@@ -122,11 +123,22 @@ def latest_correction(photo: Photo, author: uuid.UUID) -> Correction | None:
 
 
 def queue_correct(author: uuid.UUID) -> QuerySet[Photo]:
-    """Consented photos that nobody has corrected, the most uncertain first (ties by age)."""
+    """Consented photos that nobody has corrected, those worth most first: by turns a failure and a doubtful one.
+
+    A failure is a photo where no subject was found: both maps are empty there, so they agree and the uncertainty says
+    nothing; the likelier a subject, the sooner. Of the others the most uncertain comes first, ties by age. By turns,
+    since walls have no subject either, and weights that learn from failures alone forget the ordinary.
+    """
     newest = Prediction.objects.filter(photo=OuterRef("pk")).order_by("-created_at")
-    photos = Photo.objects.filter(consented_at__isnull=False, corrections=None)
-    uncertainty = Subquery(newest.values("uncertainty")[:1])
-    return _with_labels(photos, author).order_by(uncertainty.desc(), "created_at", "id")
+    photos = Photo.objects.filter(consented_at__isnull=False, corrections=None).annotate(
+        found=Subquery(newest.values("subject_found")[:1]),
+        doubt=Case(
+            When(found=False, then=Subquery(newest.values("subject_score")[:1])),
+            default=Subquery(newest.values("uncertainty")[:1]),
+        ),
+    )
+    turn = Window(RowNumber(), partition_by=["found"], order_by=[F("doubt").desc(), "created_at", "id"])
+    return _with_labels(photos.annotate(turn=turn).order_by("turn", "found"), author)
 
 
 def queue_review() -> QuerySet[Correction]:

@@ -201,6 +201,20 @@ def test_the_most_uncertain_photo_is_corrected_first(photo_of, submit, fill, cat
     assert list(selectors.queue_correct(BOB)) == [sure]
 
 
+def test_failures_and_doubtful_photos_are_asked_about_by_turns(photo_of, cat):
+    def photo(rgb, **prediction):
+        kept = photo_of(ALICE, rgb, consented_at=timezone.now())
+        kept.predictions.update(**prediction)
+        return kept
+
+    doubtful = [photo(cat[:, 10 * i :], uncertainty=0.9 - i / 10) for i in range(3)]
+    # both maps are empty, so they agree: a failure's uncertainty is no reason to wait
+    wall = photo(cat[100:], subject_found=False, uncertainty=0.0, subject_score=0.1)
+    missed = photo(cat[50:], subject_found=False, uncertainty=0.0, subject_score=0.2)
+
+    assert list(selectors.queue_correct(BOB)) == [missed, doubtful[0], wall, doubtful[1], doubtful[2]]
+
+
 def test_deleting_a_photo_deletes_all_that_was_made_of_it(photo_of, submit, fill, cat):
     photo = photo_of(ALICE, cat)
     submit(photo, ALICE, fill(photo))
