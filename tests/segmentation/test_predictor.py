@@ -113,6 +113,48 @@ def test_the_command_says_when_there_is_no_subject(tmp_path: Path, capsys: pytes
     assert not out.exists()
 
 
+@pytest.fixture
+def two_balls(tmp_path: Path) -> Path:
+    """Two balls on a lawn, the left one the larger."""
+    rows, columns = np.mgrid[:240, :400]
+    rgb = np.full((240, 400, 3), (70, 140, 60), np.uint8)
+    for x, radius, colour in ((110, 70, (220, 40, 40)), (300, 55, (40, 60, 220))):
+        rgb[np.hypot(rows - 120, columns - x) < radius] = colour
+    path = tmp_path / "two.png"
+    path.write_bytes(picture.encode_png(rgb))
+    return path
+
+
+def test_the_command_writes_the_mask_of_the_subject_that_is_asked_for(two_balls: Path, tmp_path: Path) -> None:
+    files = ["-o", str(tmp_path / "mask.png"), "--cutout", str(tmp_path / "cut.png")]
+    assert main([str(two_balls), *files, "--subject", "0.75,0.5"]) == 0
+    alpha = mask.decode_png((tmp_path / "mask.png").read_bytes(), (400, 240))
+    assert alpha[:, :180].max() < mask.HALF < alpha[120, 300]
+    assert main([str(two_balls), *files]) == 0
+    assert mask.decode_png((tmp_path / "mask.png").read_bytes())[120, [110, 300]].min() > mask.HALF
+
+
+@pytest.mark.parametrize(("wrong", "code"), [
+    (["--subject", "0.01,0.01"], "no_subject_there"), (["--subject", "7,7"], "not_a_subject"),
+    (["--cutout", "absent/cut.png"], "not_written"), (["--cutout", "folder"], "not_written"),
+    (["--cutout", "mask.png"], "not_written"), (["--weights", "nonsense"], "weights"),
+])  # fmt: skip
+def test_where_the_command_says_no_there_is_no_file(
+    two_balls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    wrong: list[str], code: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "kept.png").write_bytes(b"as it was")
+    before = sorted(tmp_path.rglob("*"))
+    for output in ("mask.png", "kept.png"):
+        asked = [each.replace("mask.png", output) for each in wrong]
+        assert main([str(two_balls), "-o", output, *asked]) == 2
+        assert capsys.readouterr().err.startswith(f"{code}: ")
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (tmp_path / "kept.png").read_bytes() == b"as it was"
+
+
 def test_the_command_refuses_bad_input_with_its_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = tmp_path / "page.png"
     page.write_text("<html></html>")
