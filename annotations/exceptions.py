@@ -8,7 +8,7 @@ class AnnotationError(Exception):
     status = 400
 
     def __init__(self, detail: str = "") -> None:
-        super().__init__(detail or (self.__doc__ or "").strip())
+        super().__init__(detail or " ".join((self.__doc__ or "").split()))
 
 
 class NotFound(AnnotationError):
@@ -69,6 +69,13 @@ class AlreadyFrozen(AnnotationError):
     """A dataset version was made with this correction, so the verdict stands. Quarantine its author to leave it out."""
 
     code, status = "already_frozen", 409
+
+
+class OwnCorrection(AnnotationError):
+    """You made this correction yourself, so another reviewer has to approve it. Where you are the only one here, an
+    operator may set STICKERSNAP_OWN_APPROVAL=1."""
+
+    code, status = "own_correction", 403
 
 
 class ReasonRequired(AnnotationError):

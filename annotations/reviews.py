@@ -1,14 +1,18 @@
 """Taking a verdict back: a slip of the finger stays without consequence as long as nothing was made of it."""
 
+import uuid
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 
 from annotations import selectors
 from annotations.exceptions import AlreadyFrozen, NotFound
 from annotations.holding import photo_hold
-from annotations.models import Correction, DatasetItem
+from annotations.models import Correction, DatasetItem, Review
+
+IMPORTED = "Imported."  # the reason of an approval by import: the mask was made elsewhere
 
 
 @transaction.atomic
@@ -26,3 +30,16 @@ def review_withdraw(*, correction: Correction, reviewer: Any) -> None:
     if DatasetItem.objects.filter(correction=locked.id, correction_version=locked.version).exists():
         raise AlreadyFrozen
     mine.delete()
+
+
+def own_approvals_withdraw(*, author: uuid.UUID) -> int:
+    """Takes back approvals by whom the corrections turn out to be; answers how many.
+
+    What somebody drew before logging in they could approve from another browser. A dataset version that holds it keeps
+    its verdict, which lineage tells of.
+    """
+    if settings.OWN_APPROVAL:
+        return 0
+    held = DatasetItem.objects.filter(correction=OuterRef("correction"), correction_version=OuterRef("version"))
+    own = Review.objects.filter(correction__author=author, reviewer__owner=author, verdict=Review.Verdict.APPROVE)
+    return own.exclude(Exists(held)).exclude(reason=IMPORTED).delete()[0]

@@ -5,7 +5,8 @@ from pathlib import PurePath
 from typing import Any
 
 import numpy as np
-from django.db.models import Case, F, OuterRef, Prefetch, QuerySet, Subquery, When, Window
+from django.conf import settings
+from django.db.models import Case, F, OuterRef, Prefetch, Q, QuerySet, Subquery, When, Window
 from django.db.models.functions import RowNumber
 
 from annotations.difference import difference
@@ -36,8 +37,8 @@ def photos_of(owner: uuid.UUID) -> QuerySet[Photo]:
 
 def photo_get(photo_id: uuid.UUID, owner: uuid.UUID, user: Any) -> Photo:
     """A photo its owner may see, and reviewers if it is consented. Raises NotFound."""
-    photo = _with_labels(Photo.objects.filter(id=photo_id), owner).first()
-    if photo is None or not may_see(photo, owner, user):
+    photo = _with_labels(Photo.objects.filter(seen_by(owner, user), id=photo_id), owner).first()
+    if photo is None:
         raise NotFound
     return photo
 
@@ -57,16 +58,21 @@ def photo_owned(photo_id: uuid.UUID, owner: uuid.UUID) -> Photo:
     return photo
 
 
-def may_see(photo: Photo, owner: uuid.UUID, user: Any) -> bool:
-    """Its owner may; a reviewer may if learning from it is allowed."""
-    return photo.owner == owner or (photo.consented_at is not None and getattr(user, "is_reviewer", False))
+def seen_by(owner: uuid.UUID, user: Any, photo: str = "") -> Q:
+    """Which photos may be seen: one's own; by reviewers also those that may be learned from.
+
+    `photo` leads to the photo from what is asked for, as "photo__". Asked in the query itself, what is somebody else's
+    takes the same road as what does not exist.
+    """
+    own = Q(**{f"{photo}owner": owner})
+    return own | Q(**{f"{photo}consented_at__isnull": False}) if getattr(user, "is_reviewer", False) else own
 
 
 def prediction_get(prediction_id: uuid.UUID, owner: uuid.UUID, user: Any) -> Prediction:
     """A prediction of a photo that may be seen. Raises NotFound."""
     predictions = Prediction.objects.select_related("photo").defer("mask", "photo__image")
-    prediction = predictions.filter(id=prediction_id).first()
-    if prediction is None or not may_see(prediction.photo, owner, user):
+    prediction = predictions.filter(seen_by(owner, user, "photo__"), id=prediction_id).first()
+    if prediction is None:
         raise NotFound
     return prediction
 
@@ -82,8 +88,8 @@ def prediction_of(photo: Photo, prediction_id: uuid.UUID | None) -> Prediction:
 
 def correction_get(correction_id: uuid.UUID, owner: uuid.UUID, user: Any) -> Correction:
     """A correction of a photo that may be seen: its mask tells of the photo, whoever drew it. Raises NotFound."""
-    correction = corrections().filter(id=correction_id).first()
-    if correction is None or not may_see(correction.photo, owner, user):
+    correction = corrections().filter(seen_by(owner, user, "photo__"), id=correction_id).first()
+    if correction is None:
         raise NotFound
     return correction
 
@@ -141,9 +147,14 @@ def queue_correct(author: uuid.UUID) -> QuerySet[Photo]:
     return _with_labels(photos.annotate(turn=turn).order_by("turn", "found"), author)
 
 
-def queue_review() -> QuerySet[Correction]:
-    """Corrections of consented photos whose present version nobody has reviewed, oldest first."""
+def queue_review(reviewer: uuid.UUID | None = None) -> QuerySet[Correction]:
+    """Corrections of consented photos whose present version nobody has reviewed, oldest first.
+
+    For a `reviewer`, by their owner id, without their own unless they may approve these.
+    """
     waiting = corrections().filter(photo__consented_at__isnull=False)
+    if reviewer is not None and not settings.OWN_APPROVAL:
+        waiting = waiting.exclude(author=reviewer)
     reviewed = Correction.objects.filter(reviews__version=F("version")).values("id")
     return waiting.exclude(id__in=reviewed).order_by("updated_at", "id")
 

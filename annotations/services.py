@@ -10,17 +10,19 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from annotations import fingerprints, lineage, selectors, sketch
+from annotations import fingerprints, lineage, reviews, selectors, sketch
 from annotations.exceptions import (
     AlreadyReviewed,
     AnotherCorrection,
     CorrectionExists,
     NotFound,
     NotReviewable,
+    OwnCorrection,
     PhotoExists,
     ReasonRequired,
     StaleCorrection,
@@ -254,9 +256,15 @@ def _edit(
     correction.save()
 
 
-def correction_approve(*, correction: Correction, version: int, reviewer: Any, reason: str = "") -> Review:
-    """Lets a correction into the next dataset version. Raises AlreadyReviewed, StaleCorrection, NotReviewable."""
-    return _review(correction, version, reviewer, Review.Verdict.APPROVE, reason)
+def correction_approve(
+    *, correction: Correction, version: int, reviewer: Any, reason: str = "", own: bool | None = None
+) -> Review:
+    """Lets a correction into the next dataset version. Its author may approve it where `own`, else settings, say so.
+
+    Raises OwnCorrection, AlreadyReviewed, StaleCorrection, NotReviewable.
+    """
+    may = settings.OWN_APPROVAL if own is None else own
+    return _review(correction, version, reviewer, Review.Verdict.APPROVE, reason, own=may)
 
 
 def correction_reject(*, correction: Correction, version: int, reviewer: Any, reason: str) -> Review:
@@ -267,13 +275,17 @@ def correction_reject(*, correction: Correction, version: int, reviewer: Any, re
 
 
 @transaction.atomic
-def _review(correction: Correction, version: int, reviewer: Any, verdict: Review.Verdict, reason: str) -> Review:
+def _review(
+    correction: Correction, version: int, reviewer: Any, verdict: Review.Verdict, reason: str, own: bool = True
+) -> Review:
     photo_hold(correction.photo_id)
     locked = selectors.corrections().select_for_update(of=("self",)).filter(id=correction.id).first()
     if locked is None:
         raise NotFound
     if locked.photo.consented_at is None:
         raise NotReviewable
+    if locked.author == reviewer.owner and not own:
+        raise OwnCorrection
     if locked.version != version:
         raise StaleCorrection
     if locked.reviews.filter(version=version).exists():
@@ -297,6 +309,7 @@ def owner_replace(*, old: uuid.UUID, new: uuid.UUID) -> None:
     OwnerAlias.objects.get_or_create(old=old, new=new)
     Photo.objects.filter(owner=old).update(owner=new)
     Correction.objects.filter(author=old).update(author=new)
+    reviews.own_approvals_withdraw(author=new)
     DeletedPhoto.objects.filter(owner=old).update(owner=new)
     _quarantines_replace(old, new)
 

@@ -15,6 +15,7 @@ ALL, LARGEST = "all", "largest"
 DUST = 0.1  # of the largest subject's area: what is smaller is no subject
 REACH = 0.1  # of the photo's longer side: how far beside a subject still points at it
 MOST = 8
+LONGEST = 64  # characters of a choice: two numbers as exact as a computer has them
 GRID = 320  # pixels on the longer side of the mask, about, that are enough to tell what a soft pixel is nearest to
 LOOK = 128  # pixels on a subject's longer side, about, that are enough to find a point inside
 
@@ -115,7 +116,7 @@ def parse(text: str) -> Which:
     if text in (ALL, LARGEST):
         return text
     try:
-        x, y = (float(part) for part in text.split(","))
+        x, y = (float(part) for part in text.split(",")) if len(text) <= LONGEST else (-1.0, -1.0)
     except ValueError:
         x = y = -1.0
     if not (0 <= x <= 1 and 0 <= y <= 1):

@@ -13,7 +13,7 @@ from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.generics import GenericAPIView, ListAPIView
-from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,6 +22,7 @@ from rest_framework.views import APIView
 from annotations import admission, lineage, recent, selectors, services
 from annotations.api import serializers
 from annotations.api.answers import Timing, name_predictor, picture_response
+from annotations.api.parsers import JSONParser
 from annotations.models import Correction, Photo, Prediction
 from annotations.owners import owner_of
 from annotations.permissions import IsReviewer
@@ -165,7 +166,7 @@ class CorrectionView(APIView):
     def get(self, request: Request, correction_id: uuid.UUID) -> Response:
         correction = selectors.correction_get(correction_id, owner_of(request), request.user)
         data = serializers.CorrectionDetailSerializer(correction).data
-        return Response(data, headers={"ETag": f'"{correction.version}"', "Cache-Control": "private, no-cache"})
+        return Response(data, headers={"ETag": f'"{correction.version}"'})
 
     @extend_schema(
         request={
@@ -264,7 +265,9 @@ class RunLengthsView(APIView):
         lengths = rle.encode(selectors.mask_of(labelled))
         if "uncompressed" in request.query_params:
             lengths["counts"] = rle.decompress(lengths["counts"]).tolist()
-        return labelled_response(request, labelled, json.dumps(lengths).encode(), "mask.json")
+        response = labelled_response(request, labelled, json.dumps(lengths).encode(), "mask.json")
+        response["Cache-Control"] = "private, no-store"
+        return response
 
 
 def labelled_by(
@@ -333,4 +336,4 @@ class QueueReviewView(OwnerView, ListAPIView):
     serializer_class = serializers.ReviewItemSerializer
 
     def get_queryset(self) -> QuerySet[Correction]:
-        return selectors.queue_review()
+        return selectors.queue_review(owner_of(self.request))

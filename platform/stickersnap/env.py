@@ -1,5 +1,6 @@
 """Reads settings from the environment, and refuses a value it does not understand."""
 
+import ipaddress
 import os
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -48,6 +49,17 @@ def words(name: str, default: list[str]) -> list[str]:
     """A comma-separated list."""
     value = text(name)
     return [word.strip() for word in value.split(",") if word.strip()] if value else default
+
+
+def networks(name: str, default: list[str]) -> list[str]:
+    """A comma-separated list of addresses or networks, as `10.0.0.0/8`. Raises SettingError otherwise."""
+    found = words(name, default)
+    for network in found:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError:
+            raise SettingError(f"{name}: {network!r} is no network. Write it as 10.0.0.0/8 or 10.0.0.5.") from None
+    return found
 
 
 def place(name: str, default: str) -> str:

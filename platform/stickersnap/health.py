@@ -1,11 +1,13 @@
 """Is the service alive, is it ready, and how is it doing?"""
 
+from django.conf import settings
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from annotations.exceptions import AnnotationError
 from annotations.lineage import predictor_current
+from stickersnap.api import clients
 from stickersnap.releases import serving
 
 
@@ -40,5 +42,7 @@ def _unready(code: str, detail: str) -> JsonResponse:
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus' text format."""
+    """Prometheus' text format, for operators and the machines beside this one; nothing is here for others."""
+    if not (clients.within(request, settings.METRICS_NETWORKS) or getattr(request.user, "is_operator", False)):
+        raise Http404
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)

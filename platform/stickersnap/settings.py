@@ -23,7 +23,7 @@ DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=60, con
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "stickersnap.admin_config.SiteConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -45,11 +45,14 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "stickersnap.api.guard.PrivateMiddleware",
     "stickersnap.api.admission.AdmissionMiddleware",
+    "stickersnap.api.guard.OriginMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "stickersnap.accounts.tries.KnownBrowserMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -69,7 +72,12 @@ TEMPLATES = [
     },
 ]
 
+# Throttles count in memory; so many clients are told apart before the one unseen longest is forgotten.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 20_000}}}
+
 AUTH_USER_MODEL = "accounts.User"
+# Whichever way somebody logs in, the gate counts first.
+AUTHENTICATION_BACKENDS = ["stickersnap.accounts.tries.Gate", "django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -93,6 +101,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+CSRF_TRUSTED_ORIGINS: list[str] = []
 if HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS]
@@ -121,7 +130,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["stickersnap.accounts.authentication.PersonAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["annotations.api.parsers.JSONParser"],
     "DEFAULT_PAGINATION_CLASS": "stickersnap.api.pagination.Pages",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["stickersnap.api.throttles.PersonThrottle"],
@@ -166,6 +175,10 @@ PHOTOS_AT_WORK = PREDICTIONS_WAITING + 1
 PHOTOS_AT_ONCE = PHOTOS_AT_WORK if backends.gpu_driver() else CORES + 1
 STICKERS_AT_WORK = max(4, 2 * CORES)
 UPLOADS_PER_MINUTE = env.integer("STICKERSNAP_UPLOADS_PER_MINUTE", 120, 1, 1_000_000)
+# Who may read /metrics without being an operator: machines that ask straight, through no proxy.
+METRICS_NETWORKS = env.networks("STICKERSNAP_METRICS_NETWORKS", ["127.0.0.0/8", "::1/128"])
+# Where one person is all there is, they may approve their own corrections; lineage shows which.
+OWN_APPROVAL = env.flag("STICKERSNAP_OWN_APPROVAL")
 RETENTION_HOURS = env.integer("STICKERSNAP_RETENTION_HOURS", 24 * 7, 1, 24 * 3650)
 DVC_REMOTE = env.place("DVC_REMOTE", str(STATE / "dvc-remote"))
 # A version has at most so many photos without a mask; a photo's whole owner is on one side of the split only where

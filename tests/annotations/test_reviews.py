@@ -7,8 +7,9 @@ from django.test import Client
 from django.utils import timezone
 
 from annotations import reviews, selectors, services
-from annotations.exceptions import AlreadyFrozen, NotFound
+from annotations.exceptions import AlreadyFrozen, NotFound, OwnCorrection
 from annotations.models import Correction, Review
+from stickersnap.releases import ancestry
 
 pytestmark = pytest.mark.django_db
 
@@ -61,3 +62,59 @@ def test_not_once_a_dataset_version_holds_it(contribute, freeze, people):
     answer = client_of(people.rita).delete(f"/api/v1/corrections/{correction.id}/review/")
     assert (answer.status_code, answer.json()["code"]) == (409, "already_frozen")
     assert selectors.corrections_approved().get() == correction
+
+
+@pytest.fixture
+def own(photo_of, submit, fill, cat, people) -> Correction:
+    """Rita's own, of somebody else's photo."""
+    photo = photo_of(uuid.uuid4(), cat, consented_at=timezone.now())
+    return submit(photo, people.rita.owner, fill(photo))[0]
+
+
+def test_nobody_approves_their_own_correction(own, people):
+    rita, olga = client_of(people.rita), client_of(people.olga)
+    address, verdict = f"/api/v1/corrections/{own.id}/review/", {"verdict": "approve", "version": 1}
+    answer = rita.post(address, verdict, content_type="application/json")
+    assert (answer.status_code, answer.json()["code"]) == (403, "own_correction")
+    assert "STICKERSNAP_OWN_APPROVAL" in answer.json()["detail"]
+    assert [each.get("/api/v1/queue/review/").json()["count"] for each in (rita, olga)] == [0, 1]
+    assert olga.post(address, verdict, content_type="application/json").status_code == 201
+
+
+def test_not_after_a_verdict_was_taken_back_either(own, people):
+    services.correction_reject(correction=own, version=1, reviewer=people.rita, reason="mine")
+    reviews.review_withdraw(correction=own, reviewer=people.rita)
+    with pytest.raises(OwnCorrection):
+        services.correction_approve(correction=own, version=1, reviewer=people.rita)
+
+
+def test_nor_many_at_once_in_the_admin(own, people, client):
+    people.rita.is_staff = people.rita.is_superuser = True
+    people.rita.save()
+    client.force_login(people.rita)
+    form = {"action": "approve", "_selected_action": [str(own.id)], "reason": ""}
+    page = client.post("/admin/annotations/correction/", form, follow=True).content.decode()
+    assert "another reviewer has to approve it" in page
+    assert not Review.objects.exists()
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_an_approval_of_what_one_drew_before_logging_in_is_taken_back(contribute, freeze, people, frozen):
+    session = uuid.uuid4()
+    correction = contribute(session, 1).corrections.get()
+    if frozen:
+        freeze()
+    services.owner_replace(old=session, new=people.rita.owner)
+    assert correction.reviews.exists() is frozen, "what a dataset version holds is history, and lineage tells of it"
+
+
+def test_who_is_alone_may_where_the_settings_say_so(own, people, settings):
+    settings.OWN_APPROVAL = True
+    assert client_of(people.rita).get("/api/v1/queue/review/").json()["count"] == 1
+    services.correction_approve(correction=own, version=1, reviewer=people.rita)
+    services.owner_replace(old=uuid.uuid4(), new=people.rita.owner)
+    assert selectors.corrections_approved().get() == own
+    graph = ancestry.lineage("correction", str(own.id))
+    assert {word for _, (kind, _), word in graph.edges if kind == "reviewer"} == {"reviewed by its author"}
+    back = ancestry.lineage("reviewer", str(people.rita.pk))
+    assert {word for (kind, _), _, word in back.edges if kind == "correction"} == {"reviewed by its author"}

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from django.contrib import admin, messages
 from django.contrib.auth import authenticate, login, logout
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import csrf_protect
@@ -19,7 +20,7 @@ from annotations.owners import owner_of
 from stickersnap.accounts.models import User
 from stickersnap.accounts.selectors import consent_latest
 from stickersnap.accounts.services import consent_answer
-from stickersnap.api.throttles import LoginThrottle
+from stickersnap.accounts.tries import TooManyTries
 
 
 class PersonSerializer(serializers.ModelSerializer):
@@ -87,10 +88,9 @@ class ConsentView(APIView):
 
 @method_decorator(csrf_protect, name="dispatch")
 class LoginView(APIView):
-    """Logs a person in; what the browser session made before becomes theirs."""
+    """Logs a person in; what the browser session made before becomes theirs. 429 after too many tries."""
 
     permission_classes = [AllowAny]
-    throttle_classes = [LoginThrottle]
 
     @extend_schema(request=LoginSerializer, responses=SessionSerializer)
     def post(self, request: Request) -> Response:
@@ -104,8 +104,22 @@ class LoginView(APIView):
         return Response(session_of(request))
 
 
+def admin_login(request: HttpRequest) -> HttpResponse:
+    """Django's own login of the admin; after too many tries it says so, and how long to wait."""
+    try:
+        return admin.site.login(request)
+    except TooManyTries as error:
+        messages.error(request, str(error))
+        request.method = "GET"
+        response = admin.site.login(request)
+        response.status_code = error.status
+        response["Retry-After"] = str(error.retry_after)
+        return response
+
+
+@method_decorator(csrf_protect, name="dispatch")
 class LogoutView(APIView):
-    """Logs the person out."""
+    """Logs the person out; who is nobody loses the browser's session as well, so the token is asked of all."""
 
     permission_classes = [AllowAny]
 

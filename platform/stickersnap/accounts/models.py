@@ -28,6 +28,20 @@ class User(AbstractUser):
         return self.is_active and (self.role == self.Role.REVIEWER or self.is_operator)
 
 
+class Tries(models.Model):
+    """How often somebody tried to log in, by what the tries have in common. See `tries`."""
+
+    key = models.CharField(primary_key=True, max_length=64, help_text="Of a name, an address or a browser; keyed hash.")
+    count = models.PositiveIntegerField()
+    since = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name_plural = "tries"
+
+    def __str__(self) -> str:
+        return f"{self.key[:8]}: {self.count}"
+
+
 class Consent(models.Model):
     """One answer to "may we learn from your pictures?". The newest counts; all are kept."""
 

@@ -5,6 +5,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 from annotations.owners import owner_known
+from stickersnap.accounts import tries
 from stickersnap.accounts.models import User
 from stickersnap.accounts.services import session_adopt
 
@@ -14,3 +15,11 @@ def adopt_session(sender: type[User], request: HttpRequest | None, user: User, *
     """What somebody made before logging in stays theirs."""
     if request is not None and (owner := owner_known(request)):
         session_adopt(user=user, owner=owner)
+
+
+@receiver(user_logged_in)
+def forget_tries(sender: type[User], request: HttpRequest | None, user: User, **_: Any) -> None:
+    """Who got in was no guess, and this browser is known from now on."""
+    if request is not None:
+        tries.give_back(request, user.get_username())
+        request.logged_in_as = user.get_username()  # type: ignore[attr-defined]

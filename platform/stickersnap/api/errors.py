@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
-from annotations.exceptions import AnnotationError, Busy
+from annotations.exceptions import AnnotationError
 from segmentation.mask import MaskError
 from segmentation.picture import PictureError
 from segmentation.subjects import SubjectError
@@ -24,6 +24,7 @@ SENTENCES = {
     "server_error": "Something broke on our side. Nothing you saved is lost; try again in a minute.",
     "database_away": "The database is away for a moment. Nothing you saved is lost; try again in a few seconds.",
     "csrf": "This page is out of date. Reload it and try again.",
+    "foreign_origin": "Another site sent this. Open StickerSnap's own page and do it there.",
 }
 AWAY = (InterfaceError, OperationalError)  # restarting, out of reach, out of room: for the moment
 AWAY_HEADERS = {"Retry-After": "3"}
@@ -33,7 +34,8 @@ PICTURE_STATUS = {"file_too_large": 413, "unknown_format": 415, "no_subject_ther
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's hook: turns what a view raised into the one error shape. None for what nobody foresaw (a 500)."""
     if isinstance(error, AnnotationError):
-        headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Busy) else {}
+        wait = getattr(error, "retry_after", None)
+        headers = {"Retry-After": str(wait)} if wait else {}
         return _answer(error.status, error.code, str(error), headers)
     if isinstance(error, PictureError | MaskError | SubjectError):
         return _answer(PICTURE_STATUS.get(error.code, 400), error.code, str(error))
@@ -107,6 +109,14 @@ def server_error(request: HttpRequest) -> HttpResponse:
         response["Retry-After"] = AWAY_HEADERS["Retry-After"]
         return response
     return _plain(status.HTTP_500_INTERNAL_SERVER_ERROR, "server_error")
+
+
+def unreadable() -> HttpResponse:
+    return _plain(status.HTTP_400_BAD_REQUEST, "parse_error")
+
+
+def foreign_origin() -> HttpResponse:
+    return _plain(status.HTTP_403_FORBIDDEN, "foreign_origin")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
 from annotations.owners import owner_known
+from stickersnap.api.clients import address
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -27,16 +28,4 @@ class PersonThrottle(SimpleRateThrottle):
         if request.method in SAFE_METHODS:
             return None
         who = request.user.pk if request.user.is_authenticated else owner_known(request)
-        return self.cache_format % {"scope": self.scope, "ident": who or self.get_ident(request)}
-
-
-class LoginThrottle(SimpleRateThrottle):
-    """Ten tries a minute from one address."""
-
-    scope = "login"
-
-    def get_rate(self) -> str:
-        return "10/min"
-
-    def get_cache_key(self, request: Request, view: APIView) -> str:
-        return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}
+        return self.cache_format % {"scope": self.scope, "ident": who or address(request)}

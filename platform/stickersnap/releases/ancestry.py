@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import Max, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 
 from annotations.exceptions import NotFound
 from annotations.models import Correction, DatasetItem, DatasetVersion, Photo, Review
@@ -17,6 +17,7 @@ from stickersnap.stickers.models import Sticker
 MOST = 100
 """Nodes that are told beside one node, of one kind; the others are counted."""
 KINDS = ("sticker", "weights", "run", "dataset", "correction", "photo", "reviewer")
+OWN = Q(correction__author=F("reviewer__owner"))
 Key = tuple[str, str]
 Step = tuple[str, str, "QuerySet[Any, Any]"]
 """(kind of the neighbours, what the edge says, their ids)"""
@@ -88,7 +89,8 @@ def _of_dataset(name: Any) -> Iterator[Step]:
 
 def _of_correction(name: Any) -> Iterator[Step]:
     reviews = Review.objects.filter(correction=name).order_by("reviewer").distinct()
-    yield "reviewer", "reviewed by", reviews.values_list("reviewer", flat=True)
+    yield "reviewer", "reviewed by", reviews.exclude(OWN).values_list("reviewer", flat=True)
+    yield "reviewer", "reviewed by its author", reviews.filter(OWN).values_list("reviewer", flat=True)
     yield "photo", "of", Correction.objects.filter(id=name).values_list("photo", flat=True)
 
 
@@ -121,7 +123,8 @@ def _from_photo(name: Any) -> Iterator[Step]:
 
 def _from_reviewer(name: Any) -> Iterator[Step]:
     reviewed = Review.objects.filter(reviewer=name).order_by("correction").distinct()
-    yield "correction", "reviewed by", reviewed.values_list("correction", flat=True)
+    yield "correction", "reviewed by", reviewed.exclude(OWN).values_list("correction", flat=True)
+    yield "correction", "reviewed by its author", reviewed.filter(OWN).values_list("correction", flat=True)
 
 
 def _nothing(name: Any) -> Iterator[Step]:

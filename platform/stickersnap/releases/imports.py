@@ -10,8 +10,8 @@ import numpy as np
 from django.utils import timezone
 from PIL import Image
 
+from annotations import reviews, splits
 from annotations import services as labels
-from annotations import splits
 from annotations.exceptions import AlreadyReviewed, AnnotationError
 from annotations.lineage import predictor_current
 from annotations.models import Correction, Photo
@@ -96,7 +96,7 @@ def _correct(photo: Photo, alpha: bytes, operator: User) -> Correction:
 def _approve(correction: Correction, operator: User) -> None:
     try:
         labels.correction_approve(
-            correction=correction, version=correction.version, reviewer=operator, reason="Imported."
+            correction=correction, version=correction.version, reviewer=operator, reason=reviews.IMPORTED, own=True
         )
     except AlreadyReviewed:
         return

@@ -6,14 +6,15 @@ from pathlib import PurePath
 from typing import Any
 
 from annotations.exceptions import NotFound
-from annotations.selectors import may_see
+from annotations.selectors import seen_by
 from stickersnap.stickers.models import Sticker
 
 
 def sticker_get(sticker_id: uuid.UUID, owner: uuid.UUID, user: Any) -> Sticker:
     """A sticker of a photo that may be seen. Raises annotations.exceptions.NotFound."""
-    sticker = Sticker.objects.select_related("photo").defer("file", "photo__image").filter(id=sticker_id).first()
-    if sticker is None or not may_see(sticker.photo, owner, user):
+    stickers = Sticker.objects.select_related("photo").defer("file", "photo__image")
+    sticker = stickers.filter(seen_by(owner, user, "photo__"), id=sticker_id).first()
+    if sticker is None:
         raise NotFound
     return sticker
 

@@ -655,7 +655,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Logs a person in; what the browser session made before becomes theirs. */
+        /** @description Logs a person in; what the browser session made before becomes theirs. 429 after too many tries. */
         post: operations["v1_session_login_create"];
         delete?: never;
         options?: never;
@@ -672,7 +672,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Logs the person out. */
+        /** @description Logs the person out; who is nobody loses the browser's session as well, so the token is asked of all. */
         post: operations["v1_session_logout_create"];
         delete?: never;
         options?: never;
