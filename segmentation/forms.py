@@ -2,7 +2,9 @@
 
 `weights.onnx` (form "onnx", weights stored in 16 bits, computed in float32) is what a CPU serves from, without torch.
 `weights.int8.onnx` (form "int8", large weights in 8 bits) is for browsers, made of networks small enough for them.
-Both are derived: the set's name stays the sha256 of weights.safetensors. Each is compared with torch on pictures before
+`weights.int8-static.onnx` (form "int8-static", computed in 8 bits) is made where it is asked for (`--form`); a CPU
+serves from it where it is right about the golden pictures there (see backends.onnxruntime).
+All are derived: the set's name stays the sha256 of weights.safetensors. Each is compared with torch on pictures before
 it counts, and its digest and how far it differs are kept on the card, `card["forms"]`.
 """
 
@@ -23,7 +25,7 @@ from segmentation import golden, picture, weights
 from segmentation.backends import Backend, DeviceError
 from segmentation.backends.onnxruntime import OnnxRuntime
 from segmentation.backends.torch_cpu import TorchCpu
-from segmentation.export_onnx import ExportError, as_form, export, spread
+from segmentation.export_onnx import MOST_CALIBRATING, ExportError, as_form, export, spread
 from segmentation.transforms import resize
 
 Pictures = Sequence[NDArray[np.uint8]]
@@ -50,7 +52,10 @@ class Form:
 FORMS: Mapping[str, Form] = {
     "onnx": Form(weights.ONNX, "fp16", most_mean=0.002, least_iou=0.99),
     "int8": Form("weights.int8.onnx", "int8", most_mean=0.01, least_iou=0.95, most_bytes=BROWSER_BYTES),
+    "int8-static": Form("weights.int8-static.onnx", "int8-static", most_mean=0.025, least_iou=0.92),
 }
+USUAL = ("onnx", "int8")
+"""Forms that every set gets. Static int8 loses more, and is made only of a network that was judged by it."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +81,13 @@ def difference(reference: NDArray[np.float32], other: NDArray[np.float32]) -> Di
     return Difference(float(apart.mean()), float(apart.max()), iou, len(reference))
 
 
-def make(folder: Path, pictures: Pictures = (), names: Sequence[str] = tuple(FORMS)) -> dict[str, Any]:
+def make(folder: Path, pictures: Pictures = (), names: Sequence[str] = USUAL) -> dict[str, Any]:
     """Makes the forms of the set in `folder` and names them on its card; answers `card["forms"]`.
 
-    They are compared with torch on `pictures` (H×W×3 uint8 photos, eight at most) and on the golden pictures. A form
-    that is larger than it may be is left out. Raises FormError where one differs too much, after the others were kept;
-    weights.WeightsError for what is no set, export_onnx.ExportError where packages are missing.
+    They are compared with torch on `pictures` (H×W×3 uint8 photos, the first eight) and on the golden pictures; all
+    of the photos calibrate static int8. A form that is larger than it may be is left out. Raises FormError where one
+    differs too much or can't be made of so few photos, after the others were kept; weights.WeightsError for what is
+    no set, export_onnx.ExportError where packages are missing.
     """
     loaded = weights.load(folder)
     size = int(loaded.card.get("size", 256))
@@ -91,12 +97,12 @@ def make(folder: Path, pictures: Pictures = (), names: Sequence[str] = tuple(FOR
     entries, refused = {}, []
     for name in names:
         form = FORMS[name]
-        data = as_form(graph, form.stored).SerializeToString()
-        if form.most_bytes is not None and len(data) > form.most_bytes:
-            continue
         try:
+            data = as_form(graph, form.stored, pictures).SerializeToString()
+            if form.most_bytes is not None and len(data) > form.most_bytes:
+                continue
             entries[name] = checked(name, form, data, expected, batch)
-        except FormError as error:
+        except (FormError, ValueError) as error:
             refused.append(str(error))
         else:
             weights.write(folder / form.file, data)
@@ -138,10 +144,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m segmentation.forms", description="Makes ONNX forms of weights.")
     parser.add_argument("folder", type=Path, help="folder of a set of weights")
     parser.add_argument("--pictures", type=Path, help="folder of photos to compare on, beside the golden pictures")
+    parser.add_argument("--form", action="append", choices=FORMS, help=f"a form to make; else {' and '.join(USUAL)}")
     args = parser.parse_args(arguments)
     try:
-        pictures = [picture.decode(path.read_bytes()).rgb for path in spread(args.pictures, MOST_PICTURES)]
-        forms = make(args.folder, pictures)
+        pictures = [picture.decode(path.read_bytes()).rgb for path in spread(args.pictures, MOST_CALIBRATING)]
+        forms = make(args.folder, pictures, args.form or USUAL)
     except (FormError, weights.WeightsError, ExportError, DeviceError, picture.PictureError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -6,11 +6,15 @@ import os
 
 import torch
 
+from segmentation.backends import usable_cores, visible_cores
+
 
 def idle_cores() -> int:
-    """How many processor cores nobody else uses now, at least one: threads that wait for a busy core all wait."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores - round(os.getloadavg()[0]))
+    """How many processor cores nobody else uses now, at least one: threads that wait for a busy core all wait.
+
+    Never more than the container's quota: beyond it the kernel stops all threads for the rest of each period.
+    """
+    return max(1, min(usable_cores(), visible_cores() - round(os.getloadavg()[0])))
 
 
 def prepare(seed: int, threads: int, deterministic: bool) -> int:

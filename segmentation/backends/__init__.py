@@ -138,9 +138,14 @@ def gpu_driver() -> bool:
     return sys.platform == "win32" or any(Path(file).exists() for file in DRIVER_FILES)
 
 
+def visible_cores() -> int:
+    """Processor cores this process may be scheduled on: its affinity, shared with whatever else runs there."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def usable_cores() -> int:
-    """Processor cores this process may use: its affinity, within its container's quota (cgroup v2)."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Processor cores this process may keep busy: the visible ones, within its container's quota (cgroup v2)."""
+    cores = visible_cores()
     try:
         quota, period = CGROUP_QUOTA.read_text().split()
         return max(1, min(cores, math.ceil(int(quota) / int(period))))

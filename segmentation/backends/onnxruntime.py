@@ -7,7 +7,7 @@ Serves our own graphs (segmentation.export_onnx) and those of other people, whos
 from __future__ import annotations
 
 import logging
-import os
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentation.backends import DeviceError, OutOfMemory, WeightsSet, check_batch
+from segmentation import golden
+from segmentation.backends import DeviceError, OutOfMemory, WeightsSet, check_batch, usable_cores
+from segmentation.cut import Cut, cut_of, squashed
 from segmentation.published import Graph
 from segmentation.weights import WeightsError
 
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 
 BATCH_LIMIT = 4
 FORM = "onnx"
+STATIC = "int8-static"
 
 
 def missing(weights_set: WeightsSet) -> str:
@@ -49,9 +52,50 @@ def absent_form(weights_set: WeightsSet) -> str:
 
 def open_backend(weights_set: WeightsSet, threads: int | None = None) -> OnnxRuntime:
     """The set's graph. DeviceError for a file that is no graph, or not one that cuts photos."""
+    if static := in_8_bits(weights_set, threads):
+        return static
     path = weights_set.form(FORM)
     assert path is not None
     return OnnxRuntime(path, int(weights_set.card.get("size", 256)), foreign(weights_set), threads)
+
+
+def in_8_bits(weights_set: WeightsSet, threads: int | None) -> OnnxRuntime | None:
+    """The set's graph that computes in 8 bits, where it has one that is right on this very processor.
+
+    Integer kernels differ between processors and releases: what was right where the form was made need not be here.
+    So it is judged by the golden pictures; where it fails the float form serves, and the log says why.
+    """
+    try:
+        path = weights_set.form(STATIC)
+        if path is None:
+            return None
+        backend = OnnxRuntime(path, int(weights_set.card.get("size", 256)), threads=threads)
+        backend.half = True
+        golden.self_test(Trial(backend, weights_set.sha256, weights_set.card))
+    except (WeightsError, DeviceError, golden.GoldenError) as error:
+        log.warning("The form %s of weights %s is not used here: %s", STATIC, weights_set.sha256[:12], error)
+        log.warning("The form %s serves instead: a little slower, and as the network answers.", FORM)
+        return None
+    return backend
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A backend as the golden pictures need it: a predictor without turns and timings."""
+
+    backend: OnnxRuntime
+    weights: str
+    card: dict[str, Any]
+    device: str = "this processor"
+
+    @property
+    def network(self) -> str:
+        return str(self.card["network"])
+
+    def predict(self, rgb: NDArray[np.uint8]) -> Cut:
+        """The cut of a picture, H×W×3 uint8."""
+        (maps,) = self.backend.run(squashed(rgb, self.backend.size)[None])
+        return cut_of(maps, rgb.shape[0], rgb.shape[1], self.card, {})
 
 
 def foreign(weights_set: WeightsSet) -> Graph | None:
@@ -64,7 +108,7 @@ class OnnxRuntime:
 
     name = "onnxruntime"
     device = "cpu"
-    half = False
+    half = False  # True of a graph that computes in 8 bits
 
     def __init__(self, path: Path | bytes, size: int, graph: Graph | None = None, threads: int | None = None) -> None:
         self.size = size
@@ -102,7 +146,7 @@ def session(path: Path | bytes, threads: int | None) -> onnxruntime.InferenceSes
     from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or cores()
+    options.intra_op_num_threads = threads or usable_cores()
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     # Threads that wait for work by turning in circles would take the cores from decoding and encoding.
@@ -118,11 +162,6 @@ def session(path: Path | bytes, threads: int | None) -> onnxruntime.InferenceSes
 
 def called(path: Path | bytes) -> str:
     return "This" if isinstance(path, bytes) else str(path)
-
-
-def cores() -> int:
-    """How many processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def names_of_ours(path: Path | bytes, session: onnxruntime.InferenceSession, size: int) -> tuple[str, list[str]]:

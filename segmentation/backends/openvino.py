@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentation.backends import DeviceError, OutOfMemory, WeightsSet, check_batch
-from segmentation.backends.onnxruntime import FORM, MAPS, absent_form, cores
+from segmentation.backends import DeviceError, OutOfMemory, WeightsSet, check_batch, usable_cores
+from segmentation.backends.onnxruntime import FORM, MAPS, absent_form
 
 if TYPE_CHECKING:
     import openvino
@@ -43,7 +43,7 @@ class OpenVino:
 
     def __init__(self, path: Path, size: int, threads: int | None = None, precision: str | None = None) -> None:
         self.size = size
-        self.precision, self.request = compiled(path, size, threads or cores(), precision)
+        self.precision, self.request = compiled(path, size, threads or usable_cores(), precision)
         self.half = self.precision == "bf16"
 
     def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:

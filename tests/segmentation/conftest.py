@@ -1,15 +1,22 @@
 import json
+import shutil
 import threading
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-import torch
 
+from segmentation import weights
 from segmentation.backends import DeviceLost, OutOfMemory, check_batch
+from segmentation.transforms import resize
+
+if TYPE_CHECKING:
+    import onnx
+    import torch
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 
@@ -40,10 +47,11 @@ def fill(key: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def parity_state(parity_folder: Path) -> Callable[[str], dict[str, torch.Tensor]]:
+def parity_state(parity_folder: Path) -> "Callable[[str], dict[str, torch.Tensor]]":
     """The state dict by which the parity fixture of a network was made."""
+    import torch
 
-    def make(name: str) -> dict[str, torch.Tensor]:
+    def make(name: str) -> "dict[str, torch.Tensor]":
         published = json.loads((parity_folder / f"{name}_state_dict.json").read_text())
         return {key: torch.from_numpy(np.asarray(fill(key, tuple(shape)))) for key, shape in published.items()}
 
@@ -56,6 +64,45 @@ def photo() -> np.ndarray:
     from skimage.data import astronaut
 
     return astronaut()
+
+
+@pytest.fixture(scope="session")
+def real() -> np.ndarray:
+    """Public-domain photographs, each also mirrored and darkened: 12×256×256×3 uint8."""
+    from skimage import data
+
+    photos = [data.astronaut(), data.chelsea(), data.coffee(), data.rocket()]
+    ways = [way for rgb in photos for way in (rgb, rgb[:, ::-1].copy(), (rgb * 0.5).astype(np.uint8))]
+    return np.stack([resize(rgb, 256) for rgb in ways])
+
+
+@pytest.fixture(scope="session")
+def expected(real: np.ndarray) -> np.ndarray:
+    """What the shipped weights say of `real` by torch in float32: 12×2×256×256."""
+    from segmentation.backends.torch_cpu import TorchCpu
+    from segmentation.forms import answers
+
+    return answers(TorchCpu(weights.load("starter").network, 256), real)
+
+
+@pytest.fixture(scope="session")
+def graph() -> "onnx.ModelProto":
+    """The shipped weights as a graph, float32; exported once, which takes seconds."""
+    from segmentation.export_onnx import export
+
+    return export(weights.load("starter").network, 256)
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """A copy of the shipped weights without forms."""
+    copy = tmp_path / "weights"
+    shutil.copytree(weights.starter_folder(), copy)
+    card = weights.read_card(copy)
+    for form in card.pop("forms").values():
+        (copy / form["file"]).unlink()
+    weights.write_card(copy, card)
+    return copy
 
 
 class Arithmetic:

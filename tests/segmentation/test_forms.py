@@ -1,7 +1,6 @@
 """torch, ONNX, 16-bit and 8-bit forms of the same network answer the same on real pictures."""
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,33 +17,14 @@ from segmentation.backends import Backend, DeviceError, choose
 from segmentation.backends.onnxruntime import OnnxRuntime
 from segmentation.backends.torch_cpu import TorchCpu
 from segmentation.export_onnx import as_form, export, main, spread
-from segmentation.forms import FORMS, FormError, answers, difference, prepared
+from segmentation.forms import FORMS, USUAL, FormError, answers, difference
 from segmentation.graph import Served, folded
 from segmentation.networks import SIZES
-
-
-@pytest.fixture(scope="session")
-def real() -> np.ndarray:
-    """Public-domain photographs, each also mirrored and darkened: 12×256×256×3 uint8."""
-    from skimage import data
-
-    photos = [data.astronaut(), data.chelsea(), data.coffee(), data.rocket()]
-    return prepared([v for rgb in photos for v in (rgb, rgb[:, ::-1].copy(), (rgb * 0.5).astype(np.uint8))], 256)
 
 
 @pytest.fixture(scope="module")
 def starter() -> weights.LoadedWeights:
     return weights.load("starter")
-
-
-@pytest.fixture(scope="module")
-def expected(starter: weights.LoadedWeights, real: np.ndarray) -> np.ndarray:
-    return answers(TorchCpu(starter.network, 256), real)
-
-
-@pytest.fixture(scope="module")
-def graph(starter: weights.LoadedWeights) -> onnx.ModelProto:
-    return export(starter.network, 256)
 
 
 def backend_of(model: onnx.ModelProto, size: int = 256) -> OnnxRuntime:
@@ -67,18 +47,6 @@ def test_a_form_answers_real_pictures_as_torch_does(
     assert found.worst <= worst
     assert found.mean <= mean
     assert found.mean_iou >= iou
-
-
-def test_static_int8_answers_real_pictures_nearly_as_torch_does(
-    graph: onnx.ModelProto, expected: np.ndarray, real: np.ndarray
-) -> None:
-    model = as_form(graph, "int8-static", list(real))
-    assert {"QuantizeLinear", "DequantizeLinear"} <= {node.op_type for node in model.graph.node}
-    found = difference(expected, answers(backend_of(model), real))
-    assert found.mean <= 0.03
-    assert found.mean_iou >= 0.9
-    with pytest.raises(ValueError, match="at least eight"):
-        as_form(graph, "int8-static", list(real[:7]))
 
 
 @pytest.mark.parametrize("name", ["onnx", "int8"])
@@ -167,30 +135,17 @@ def test_another_network_is_exported_at_its_own_size() -> None:
     assert not any(node.doc_string or node.metadata_props for node in model.graph.node), "no path of this machine"
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A copy of the starter without forms."""
-    copy = tmp_path / "weights"
-    shutil.copytree(weights.starter_folder(), copy)
-    card = weights.read_card(copy)
-    card.pop("forms", None)
-    weights.write_card(copy, card)
-    for form in FORMS.values():
-        (copy / form.file).unlink(missing_ok=True)
-    return copy
-
-
 def test_forms_are_made_compared_and_named_on_the_card(
-    folder: Path, real: np.ndarray, graph: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch
+    bare: Path, real: np.ndarray, graph: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("segmentation.forms.export", lambda *_: graph)
-    before = weights.inspect(folder)
-    made = forms.make(folder, list(real[:2]))
-    found = weights.inspect(folder)
+    before = weights.inspect(bare)
+    made = forms.make(bare, list(real[:2]))
+    found = weights.inspect(bare)
     assert found.sha256 == before.sha256
     assert found.card["forms"] == made
     assert {key: value for key, value in found.card.items() if key != "forms"} == before.card
-    for name in FORMS:
+    for name in USUAL:
         path = found.form(name)
         assert path is not None
         assert made[name]["sha256"] == weights.digest(path)
@@ -198,23 +153,23 @@ def test_forms_are_made_compared_and_named_on_the_card(
 
 
 @pytest.fixture
-def ready(folder: Path, graph: onnx.ModelProto) -> Callable[..., Path]:
+def ready(bare: Path, graph: onnx.ModelProto) -> Callable[..., Path]:
     """Puts a file in the place of a form, and its digest on the card."""
 
     def put(data: bytes | None = None, name: str = "onnx") -> Path:
         data = graph.SerializeToString() if data is None else data
-        path = folder / FORMS[name].file
+        path = bare / FORMS[name].file
         path.write_bytes(data)
-        card = weights.read_card(folder)
+        card = weights.read_card(bare)
         card["forms"] = {name: {"file": path.name, "sha256": weights.digest(path), "bytes": len(data)}}
-        weights.write_card(folder, card)
-        return folder
+        weights.write_card(bare, card)
+        return bare
 
     return put
 
 
 def test_a_form_that_answers_otherwise_is_refused_and_the_other_kept(
-    folder: Path, graph: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch
+    bare: Path, graph: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def spoilt(model: onnx.ModelProto) -> onnx.ModelProto:
         other = quantise.weights_in_8_bits(model)
@@ -227,32 +182,32 @@ def test_a_form_that_answers_otherwise_is_refused_and_the_other_kept(
     monkeypatch.setattr("segmentation.forms.export", lambda *_: graph)
     monkeypatch.setattr(quantise, "halved", spoilt)
     with pytest.raises(FormError, match="form onnx differs"):
-        forms.make(folder)
-    found = weights.inspect(folder)
+        forms.make(bare)
+    found = weights.inspect(bare)
     assert list(found.card["forms"]) == ["int8"]
-    assert not (folder / weights.ONNX).exists()
+    assert not (bare / weights.ONNX).exists()
     assert choose(found, "cpu", "torch-cpu").name == "torch-cpu"
 
 
 def test_a_form_too_large_for_a_browser_is_left_out(
-    folder: Path, graph: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch
+    bare: Path, graph: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = forms.Form("weights.int8.onnx", "int8", most_mean=0.01, least_iou=0.95, most_bytes=1000)
     monkeypatch.setattr("segmentation.forms.export", lambda *_: graph)
     monkeypatch.setattr(forms, "FORMS", {**FORMS, "int8": small})
-    assert list(forms.make(folder)) == ["onnx"]
-    assert not (folder / small.file).exists()
+    assert list(forms.make(bare)) == ["onnx"]
+    assert not (bare / small.file).exists()
 
 
 def test_a_damaged_form_is_refused_with_a_sentence_and_torch_serves(
     ready: Callable[..., Path], caplog: pytest.LogCaptureFixture
 ) -> None:
-    folder = ready()
-    path = folder / weights.ONNX
+    bare = ready()
+    path = bare / weights.ONNX
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(bytes(data))
-    found = weights.inspect(folder)
+    found = weights.inspect(bare)
     with pytest.raises(DeviceError, match="not the file its card names"):
         choose(found, "cpu", "onnxruntime")
     assert choose(found, "cpu").name == "torch-cpu"
@@ -345,12 +300,12 @@ def test_pictures_are_taken_from_all_over_a_folder(tmp_path: Path) -> None:
 
 
 def test_the_forms_command_says_what_it_made(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, graph: onnx.ModelProto
+    bare: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, graph: onnx.ModelProto
 ) -> None:
     monkeypatch.setattr("segmentation.forms.export", lambda *_: graph)
-    assert forms.main([str(folder)]) == 0
+    assert forms.main([str(bare)]) == 0
     told = capsys.readouterr().out
-    entries = json.loads((folder / weights.CARD).read_text())["forms"]
+    entries = json.loads((bare / weights.CARD).read_text())["forms"]
     assert all(f"{name}: {entry['file']}, {entry['bytes']:,} bytes" in told for name, entry in entries.items())
-    assert forms.main([str(folder / "absent")]) == 2
+    assert forms.main([str(bare / "absent")]) == 2
     assert "absent" in capsys.readouterr().err

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from segmentation import golden, manifest, networks, weights
+from segmentation import backends, golden, manifest, networks, weights
 from segmentation.predictor import TorchPredictor
 from training.__main__ import main
 from training.config import FineTuneConfig
@@ -200,3 +200,18 @@ def test_a_busy_machine_lends_at_least_one_core(monkeypatch: pytest.MonkeyPatch)
     assert idle_cores() == 1
     monkeypatch.setattr(os, "getloadavg", lambda: (0.0, 0.0, 0.0))
     assert idle_cores() >= 1
+
+
+def test_training_takes_no_more_cores_than_the_container_may_use(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(os, "getloadavg", lambda: (0.0, 0.0, 0.0))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(32)))
+    monkeypatch.setattr(backends, "CGROUP_QUOTA", tmp_path / "cpu.max")
+    assert idle_cores() == 32
+    (tmp_path / "cpu.max").write_text("400000 100000")
+    assert idle_cores() == 4
+    monkeypatch.setattr(os, "getloadavg", lambda: (20.0, 20.0, 20.0))
+    assert idle_cores() == 4, "others are busy on cores of their own"
+    monkeypatch.setattr(os, "getloadavg", lambda: (30.0, 30.0, 30.0))
+    assert idle_cores() == 2
