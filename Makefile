@@ -10,11 +10,20 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --constraint con
 FRONTEND := platform/frontend
 SOURCES := $(shell find $(FRONTEND)/src $(FRONTEND)/public -type f 2>/dev/null) \
 	$(wildcard $(FRONTEND)/*.html $(FRONTEND)/*.ts $(FRONTEND)/*.json)
+# Workers of the tests: what owns a service, a browser or a disk stays on one of them (tests/conftest.py).
+WORKERS ?= 2
+# The quick ring: what needs neither database nor network, and ends in seconds.
+QUICK := tests/test_layout.py tests/test_habits.py tests/annotations/test_recent.py \
+	tests/segmentation/test_folders.py tests/segmentation/test_manifest.py tests/segmentation/test_mask.py \
+	tests/segmentation/test_rle.py tests/segmentation/test_subjects.py tests/segmentation/test_engine.py \
+	tests/stickersnap/stickers/test_source.py tests/training/test_batches.py tests/training/test_config.py \
+	tests/training/test_data.py tests/training/test_metrics.py \
+	tests/training/test_schedule.py
 heading = @printf '\n\033[1m── %s ──\033[0m\n' "$(1)"
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types format bench bars rembg venv frontend openapi clean
+.PHONY: help run test everything check quick lint types format bench bars rembg venv frontend openapi clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,13 +32,25 @@ run: .venv/installed $(FRONTEND)/dist/index.html ## Serve StickerSnap on http://
 	@exec $(BIN)/python manage.py up --port $(PORT) --host $(LISTEN)
 
 test: .venv/installed-dev $(FRONTEND)/dist/index.html ## Run everything: lint, types, contracts, unit tests, end to end (ARGS=… for pytest)
+	@begun=$$(date +%s); $(MAKE) --no-print-directory everything \
+		&& echo "make test: $$(( ($$(date +%s) - begun + 59) / 60 )) minutes."
+
+everything:
 	$(call heading,What the tests run beside Python)
 	@$(BIN)/python scripts/provision.py
 	@$(MAKE) --no-print-directory lint
 	$(call heading,Front end: unit tests)
 	@$(NPM) test
 	$(call heading,Python: tests of every part and of the whole service in the browser)
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations 10 $(ARGS)
+
+check: .venv/installed-dev $(FRONTEND)/node_modules/installed ## Between two edits: lint, types, contracts, tests without services (a minute)
+	@begun=$$(date +%s); $(MAKE) --no-print-directory --jobs 2 --output-sync lint quick \
+		&& echo "make check: $$(( $$(date +%s) - begun )) seconds."
+
+quick: .venv/installed-dev
+	$(call heading,Tests without services)
+	@$(BIN)/pytest --quiet $(QUICK)
 
 lint: .venv/installed-dev $(FRONTEND)/node_modules/installed ## Check style, types and the packages' contracts
 	$(call heading,Style)

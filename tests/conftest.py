@@ -3,6 +3,7 @@
 import io
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,32 @@ import numpy as np
 import pytest
 from django.test import override_settings
 from PIL import Image
+
+TOGETHER = {"e2e": "browser", "siege": "siege", "test_forms": "forms"}
+"""Folders (or beginnings of file names) whose tests share something dear: a running service, an exported graph."""
+FIRST = ("loop", "siege", "e2e", "deploy")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A worker among several leaves the other cores to the others, and so does what it starts."""
+    if hasattr(config, "workerinput"):
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With several workers a file stays on one of them, and so do files that share a service; the longest go first."""
+    if config.getoption("dist", "no") == "no":
+        return
+    items.sort(key=lambda item: next((i for i, part in enumerate(FIRST) if part in item.path.parts), len(FIRST)))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(owner_of(item.path)))
+
+
+def owner_of(path: Path) -> str:
+    """The group of a file of tests: its own, or that of all who share what it needs."""
+    shared = (group for part, group in TOGETHER.items() if part in path.parts or path.name.startswith(part))
+    return next(shared, str(path.relative_to(Path(__file__).parent)))
 
 
 @pytest.fixture(scope="session")
@@ -25,10 +52,13 @@ def database_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(database_url: str) -> None:
+def django_db_modify_db_settings(database_url: str, worker_id: str) -> None:
+    """Each worker has a database of its own, also where DATABASE_URL names one server for all."""
     from django.db import connections
 
-    connections["default"].settings_dict.update(dj_database_url.parse(database_url))
+    own = connections["default"].settings_dict
+    own.update(dj_database_url.parse(database_url))
+    own["TEST"]["NAME"] = f"test_{own['NAME']}" + ("" if worker_id == "master" else f"_{worker_id}")
 
 
 @pytest.fixture(scope="session")

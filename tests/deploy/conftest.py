@@ -14,13 +14,14 @@ import ssl
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email.message import Message
 from pathlib import Path
 
 import pytest
+from ports import free_port as free_port_here
+from waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 DOMAIN = "snap.test"
@@ -35,28 +36,14 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def wait_until() -> Callable[..., None]:
-    """Wait for a condition; give up after a minute."""
-    return _wait_until
+    """See support.waiting.wait_for."""
+    return wait_for
 
 
 @pytest.fixture
 def free_port() -> Callable[[], int]:
     """A port of this machine that nothing listens on."""
-    return _free_port
-
-
-def _wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail(f"nothing came of it in {seconds} s")
-        time.sleep(0.05)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    return free_port_here
 
 
 def _listens(port: int) -> bool:
@@ -172,7 +159,7 @@ def nginx(server_folder: Path, self_signed: Callable[[Path], None]) -> Iterator[
 
 @contextlib.contextmanager
 def _running(folder: Path, self_signed: Callable[[Path], None], variables: dict[str, str]) -> Iterator[Proxy]:
-    ports = _free_port(), _free_port()
+    ports = free_port_here(), free_port_here()
     asked: list[str] = []
     handler = type("Handler", (Service,), {"asked": asked})
     service = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -202,7 +189,7 @@ def _running(folder: Path, self_signed: Callable[[Path], None], variables: dict[
     _write_configuration(folder, values)
     process = subprocess.Popen([NGINX, "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "error.log"])
     try:
-        _wait_until(lambda: process.poll() is not None or all(map(_listens, ports)))
+        wait_for(lambda: process.poll() is not None or all(map(_listens, ports)))
         assert process.poll() is None, (folder / "error.log").read_text()
         yield Proxy(folder, *ports, asked, process, stop_service)
     finally:

@@ -3,16 +3,11 @@
 The browser lives as long as one module: Playwright's event loop must be gone before tests that use the ORM run.
 """
 
-import contextlib
 import json
-import os
 import re
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +16,7 @@ import numpy as np
 import psutil
 import pytest
 from PIL import Image
+from up import Up
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = Path(__file__).parent / "screenshots"
@@ -40,77 +36,22 @@ SETTLED = """Promise.all(document.getAnimations()
     .map(each => each.finished.catch(() => {})))"""
 
 
-class Stack:
-    """The service, started and stopped as a person does it.
-
-    Attributes:
-        url: where it answers, as `http://localhost:PORT`.
-        state: its state folder.
-    """
+class Stack(Up):
+    """The service of all these tests."""
 
     def __init__(self, state: Path) -> None:
-        self.state = state
-        self.port = _free_port()
-        self.url = f"http://localhost:{self.port}"
-        self.terminal = state / "terminal.txt"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def environment(self) -> dict[str, str]:
-        settings = {"STICKERSNAP_STATE": str(self.state), "STICKERSNAP_UPLOADS_PER_MINUTE": "100000"}
-        return {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | settings
-
-    @property
-    def printed(self) -> str:
-        """What the last `manage.py up` wrote to its terminal."""
-        return self.terminal.read_text()
+        super().__init__(state, state / "terminal.txt")
 
     def ensure(self) -> None:
         """Have it running and ready, whatever a test did to it before."""
         if self.process is None or self.process.poll() is not None:
             self.start()
-        self.wait_until_ready()
+        self.wait_for(self.ready, "a ready service")
 
     def start(self) -> None:
-        with self.terminal.open("wb") as terminal:
-            self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "up", "--port", str(self.port)],
-                cwd=ROOT,
-                env=self.environment,
-                stdout=terminal,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        self.wait_for(lambda: "stop      Ctrl-C" in self.printed, seconds=300)
-
-    def stop(self, number: int = signal.SIGINT) -> int:
-        """Ctrl-C; answers the exit status."""
-        assert self.process is not None
-        self.process.send_signal(number)
-        return self.process.wait(timeout=120)
-
-    def wait_until_ready(self) -> None:
-        import requests
-
-        def ready() -> bool:
-            with contextlib.suppress(requests.RequestException):
-                return requests.get(f"{self.url}/readyz", timeout=30).ok
-            return False
-
-        self.wait_for(ready)
-
-    def wait_for(self, condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, f"it did not happen; the terminal says:\n{self.printed}"
-            assert self.process is None or self.process.poll() is None, f"the service ended:\n{self.printed}"
-            time.sleep(0.1)
-
-    def manage(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        """Run another management command beside the service, which it finds by itself."""
-        command = [sys.executable, "manage.py", *arguments]
-        environment = self.environment | settings
-        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        """Until it says that it runs."""
+        super().start()
+        self.wait_for(lambda: "stop      Ctrl-C" in self.printed, "a service that says it runs", seconds=300)
 
     def pids(self) -> dict[str, int]:
         """Process ids of `web`, `worker` and `postgres`, as the service itself noted them."""
@@ -123,12 +64,6 @@ class Stack:
         assert self.process is not None
         roots = [psutil.Process(self.process.pid), psutil.Process(self.pids()["postgres"])]
         return [process for root in roots for process in (root, *root.children(recursive=True))]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

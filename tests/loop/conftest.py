@@ -3,10 +3,8 @@
 import io
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -19,26 +17,16 @@ import psycopg
 import pytest
 import requests
 from PIL import Image
+from ports import free_port
+from visitors import Visitors
+from waiting import wait_for
 
 from segmentation import manifest, saving
 from stickersnap.embedded.testing import throwaway
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-from visitors import Visitors
-
 ROOT = Path(__file__).parents[2]
 PATIENCE = 240  # seconds that a loaded machine may take for any one step
 OPERATOR = ("olga", "olga-operates-10")
-
-
-def wait_for(wanted: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
-    """The first true answer of `wanted`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if answer := wanted():
-            return answer
-        time.sleep(0.2)
-    raise AssertionError(f"{what} did not come about in {seconds} s.")
 
 
 def png(array: np.ndarray) -> bytes:
@@ -164,12 +152,6 @@ class Service:
         client = self.client()
         client.log_in(*OPERATOR)
         return client
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def worse_starter(folder: Path) -> None:

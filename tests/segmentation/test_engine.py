@@ -4,11 +4,11 @@ import gc
 import logging
 import os
 import threading
-import time
 import weakref
 
 import numpy as np
 import pytest
+from waiting import wait_for
 
 from segmentation.backends import DeviceLost, OutOfMemory
 from segmentation.engine import AnswerLate, Engine, EngineClosed, NotFinite, QueueFull, Watcher
@@ -23,13 +23,6 @@ def shade(value: int, side: int = 8) -> np.ndarray:
 def said(answer) -> int:
     """The shade that an answer of `arithmetic` was made from."""
     return round(float(answer.maps[0, 0, 0]) * 255)
-
-
-def until(condition) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.002)
-    assert condition()
 
 
 class Noted(Watcher):
@@ -87,7 +80,7 @@ def test_what_waits_goes_in_batches_no_larger_than_the_limit(made, faulty, noted
         device.begun.acquire()
         rest = together(engine, range(20))
     assert [said(future.result(SECONDS)) for future in (first, *rest)] == [1, *range(20)]
-    until(lambda: sum(noted.batches) == 21)
+    wait_for(lambda: sum(noted.batches) == 21)
     assert noted.batches == [1, 8, 8, 4]
 
 
@@ -119,7 +112,7 @@ def test_an_idle_engine_takes_one_even_where_none_may_wait(made, arithmetic):
     engine = made(arithmetic(), waiting=0)
     for value in range(5):
         assert said(engine.run(shade(value))) == value
-        until(lambda: not engine._running)
+        wait_for(lambda: not engine._running)
 
 
 def test_who_no_longer_waits_is_not_computed(made, faulty, noted):

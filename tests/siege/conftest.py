@@ -3,9 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 import uuid
@@ -14,18 +11,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import disks
 import numpy as np
 import psutil
 import psycopg
 import pytest
 import requests
+from up import Up
 
 from segmentation import mask as masks
 from segmentation.picture import encode_png
 from stickersnap.embedded import postgres
-
-sys.path.insert(0, str(Path(__file__).parent))
-import disks
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 600  # seconds that a loaded machine may take for any one step
@@ -34,58 +30,23 @@ SIDE = 96
 SMALL_MEGABYTES = 400
 
 
-class Installation:
-    """`manage.py up` on a state folder of its own."""
+class Installation(Up):
+    """The service on a state folder of its own, on a disk that may be small."""
 
     def __init__(self, state: Path) -> None:
-        self.state = state
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-        self.url = f"http://localhost:{self.port}"
-        self.terminal = state.with_name(f"{state.name}.terminal.txt")
+        super().__init__(state, state.with_name(f"{state.name}.terminal.txt"), STICKERSNAP_DEVICE="cpu")
         self.small = os.path.ismount(state)
-        self.environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | {
-            "STICKERSNAP_STATE": str(state),
-            "STICKERSNAP_UPLOADS_PER_MINUTE": "1000000",
-            "STICKERSNAP_DEVICE": "cpu",
-        }
 
     def start(self) -> None:
-        with self.terminal.open("ab") as terminal:
-            self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "up", "--port", str(self.port)],
-                cwd=ROOT,
-                env=self.environment,
-                stdout=terminal,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        """Until it is ready."""
+        super().start()
         self.wait_for(self.ready, "ready")
 
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=120)
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        return super().stop(number)
 
-    def ready(self) -> bool:
-        try:
-            return requests.get(f"{self.url}/readyz", timeout=30).ok
-        except requests.RequestException:
-            return False
-
-    def wait_for(self, condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
-        end = time.monotonic() + seconds
-        while not (answer := condition()):
-            assert time.monotonic() < end, f"not {what} in {seconds} s:\n{self.terminal.read_text()}"
-            assert self.process.poll() is None, f"the service ended:\n{self.terminal.read_text()}"
-            time.sleep(0.2)
-        return answer
-
-    def manage(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "manage.py", *arguments]
-        return subprocess.run(
-            command, cwd=ROOT, env=self.environment | settings, capture_output=True, text=True, check=False
-        )
+    def wait_for(self, condition: Callable[[], Any], what: str = "it", seconds: float = PATIENCE) -> Any:
+        return super().wait_for(condition, what, seconds)
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """What the database answers, asked again while it is away."""

@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+from waiting import wait_for
 
 from stickersnap.embedded import children
 from stickersnap.embedded.children import Child, ChildFailed
@@ -28,13 +28,6 @@ def make(tmp_path: Path) -> Iterator[Callable[[str], Child]]:
     yield child
     for each in made:
         each.kill()
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
 
 
 def tend_until(child: Child, words: str) -> str:

@@ -6,13 +6,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import psycopg
 import pytest
+from waiting import wait_for
 
 from stickersnap.embedded import postgres
 from stickersnap.embedded.account import account_for
@@ -53,13 +53,6 @@ def write_pid(state: Path, pid: int) -> None:
 
 def commit_rows(url: str, count: int = 100) -> None:
     query(url, f"CREATE TABLE kept AS SELECT n FROM generate_series(1, {count}) AS n")
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
 
 
 def test_where_none_runs_there_is_no_url(tmp_path: Path) -> None:

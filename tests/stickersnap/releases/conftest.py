@@ -12,13 +12,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import disks
 import numpy as np
 import pytest
 import torch
 from django.utils import timezone
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "siege"))
-import disks
 
 
 @pytest.fixture(autouse=True)

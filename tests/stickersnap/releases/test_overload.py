@@ -2,11 +2,9 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,8 @@ import numpy as np
 import psutil
 import pytest
 import requests
+from ports import free_port
+from waiting import wait_for
 
 from stickersnap.embedded.testing import throwaway
 
@@ -45,10 +45,8 @@ class Web:
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     state = tmp_path_factory.mktemp("state")
-    with socket.socket() as probe, throwaway() as database:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-        probe.close()
+    with throwaway() as database:
+        address = f"127.0.0.1:{free_port()}"
         environment = os.environ | {
             "DATABASE_URL": database,
             "STICKERSNAP_STATE": str(state),
@@ -65,22 +63,18 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
         with (state / "web.log").open("wb") as log:
             process = subprocess.Popen([sys.executable, "-m", *gunicorn], cwd=ROOT, env=environment, stderr=log)
         try:
-            wait_until_ready(f"http://{address}/")
+            wait_for(lambda: answers(f"http://{address}/"), "a web process that is ready", PATIENCE)
             yield Web(f"http://{address}/", process)
         finally:
             process.terminate()
             process.wait(60)
 
 
-def wait_until_ready(address: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        try:
-            if requests.get(f"{address}readyz", timeout=PATIENCE).ok:
-                return
-        except requests.ConnectionError:
-            time.sleep(0.1)
-    raise AssertionError("The web process did not become ready.")
+def answers(address: str) -> bool:
+    try:
+        return requests.get(f"{address}readyz", timeout=PATIENCE).ok
+    except requests.ConnectionError:
+        return False
 
 
 def rush(web: Web, photo: bytes) -> list[requests.Response]:

@@ -8,7 +8,6 @@ import hashlib
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from django.core.management import CommandError, call_command
+from ports import free_port
 
 from annotations import services
 from annotations.datasets import dataset_freeze, dataset_restore
@@ -43,9 +43,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.client: Any = boto3.client(
             "s3",

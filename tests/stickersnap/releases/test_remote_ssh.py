@@ -11,6 +11,7 @@ from pathlib import Path
 
 import asyncssh
 import pytest
+from ports import free_port
 
 from annotations import services
 from annotations.datasets import dataset_freeze, dataset_restore
@@ -47,9 +48,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         key.write_public_key(path.with_name(f"{path.name}.pub"))
         path.chmod(0o600)
     shutil.copy(home / ".ssh" / "id_ed25519.pub", folder / "authorized")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = free_port()
     (folder / "config").write_text(CONFIG.format(port=port, folder=folder))
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
