@@ -2,14 +2,13 @@
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
 
 from segmentation import mask as masks
+from stickersnap.stickers.contour import Sides, halo
 
 FRINGE = 2
 """Pixels around what is plainly visible that are kept, for the soft rim of an edge."""
-OUTLINE_WORK = 1024
-"""Longest side, in pixels, at which the outline's distances are computed."""
+NOWHERE: Sides = (False, False, False, False)
 
 
 class NothingToCut(ValueError):
@@ -49,34 +48,22 @@ def centre(cut: Image.Image, side: int) -> Image.Image:
     return canvas
 
 
-def outlined(cut: Image.Image, width: float) -> Image.Image:
-    """A white outline of `width` pixels, anti-aliased, around an RGBA picture that has that much margin."""
-    alpha = np.asarray(cut.getchannel("A"))
-    halo = Image.fromarray(_dilated(alpha, width))
-    backing = Image.new("RGBA", cut.size, (255, 255, 255, 0))
-    backing.putalpha(halo)
-    return Image.alpha_composite(backing, cut)
+def outlined(cut: Image.Image, width: float, cut_off: Sides = NOWHERE) -> Image.Image:
+    """An RGBA picture on a white outline of `width` pixels, anti-aliased; it has that much margin.
+
+    Nothing shows beyond the outline. `cut_off`: the sides of the subject that lie at the photo's border.
+    """
+    pixels = np.asarray(cut)
+    around = halo(pixels[..., 3], width, cut_off)
+    backed = Image.new("RGB", cut.size, "white")
+    backed.paste(cut.convert("RGB"), mask=cut.getchannel("A"))
+    backed.putalpha(Image.fromarray(around))
+    return backed
 
 
-def _dilated(alpha: np.ndarray, width: float) -> np.ndarray:
-    """HxW uint8 alpha grown by `width` pixels with a one-pixel soft rim, its contour calmer than the subject's."""
-    factor = min(1.0, OUTLINE_WORK / max(alpha.shape))
-    small = alpha
-    if factor < 1.0:
-        size = (max(1, round(alpha.shape[1] * factor)), max(1, round(alpha.shape[0] * factor)))
-        small = np.asarray(Image.fromarray(alpha).resize(size, Image.Resampling.BILINEAR))
-    inside = small >= 128
-    if not inside.any():
-        return alpha
-    distance = _calmed(ndimage.distance_transform_edt(~inside), max(1, round(width * factor)))
-    grown = (np.clip(width * factor + 0.5 - distance, 0, 1) * 255).round().astype(np.uint8)
-    if factor < 1.0:
-        grown = np.asarray(Image.fromarray(grown).resize(alpha.shape[::-1], Image.Resampling.BILINEAR))
-    return np.maximum(grown, alpha)
-
-
-def _calmed(distance: np.ndarray, size: int) -> np.ndarray:
-    """The distances averaged over `size` pixels, twice: hair and grain leave no bumps in the outline's contour."""
-    for _ in range(2):
-        distance = ndimage.uniform_filter(distance, size, output=np.float32, mode="nearest")
-    return distance
+def at_border(alpha: np.ndarray) -> Sides:
+    """Left, top, right, bottom: does the border of an HxW uint8 mask's photo cut the subject off there?"""
+    left, top, right, bottom = (
+        bool((line >= masks.HALF).any()) for line in (alpha[:, 0], alpha[0], alpha[:, -1], alpha[-1])
+    )
+    return left, top, right, bottom

@@ -12,6 +12,7 @@ from PIL import Image
 
 from segmentation import picture as pictures
 from stickersnap.stickers import render
+from stickersnap.stickers.contour import Sides
 
 WHATSAPP_BYTES = 100_000
 TELEGRAM_BYTES = 512_000
@@ -39,30 +40,35 @@ class StickerFile:
 
 def sticker_file(rgb: np.ndarray, alpha: np.ndarray, target: str, outline: bool) -> StickerFile:
     """Renders an HxWx3 uint8 picture under an HxW uint8 alpha for `target`. Raises render.NothingToCut."""
-    return {"png": _png, "whatsapp": _whatsapp, "telegram": _telegram}[target](render.crop(rgb, alpha), outline)
+    make = {"png": _png, "whatsapp": _whatsapp, "telegram": _telegram}[target]
+    return make(render.crop(rgb, alpha), render.at_border(alpha) if outline else None)
 
 
-def _png(cut: Image.Image, outline: bool) -> StickerFile:
+def _png(cut: Image.Image, cut_off: Sides | None) -> StickerFile:
     notes = []
     if max(cut.size) > PNG_SIDE:
         notes.append(f"Scaled from {max(cut.size)} to {PNG_SIDE} pixels on the longer side.")
         cut = render.fit(cut, PNG_SIDE)
-    if outline:
+    if cut_off:
         width = max(2, round(OUTLINE * max(cut.size) / SIDE))
-        cut = render.outlined(render.pad(cut, width + 1), width)
+        cut = render.outlined(render.pad(cut, width + 1), width, cut_off)
     return StickerFile(pictures.encode_png(np.asarray(cut)), "image/png", cut.width, cut.height, notes)
 
 
-def _whatsapp(cut: Image.Image, outline: bool) -> StickerFile:
-    picture = render.centre(render.fit(cut, SIDE - 2 * CLEAR_MARGIN - (2 * OUTLINE if outline else 0)), SIDE)
-    return _webp(render.outlined(picture, OUTLINE) if outline else picture, WHATSAPP_BYTES)
+def _whatsapp(cut: Image.Image, cut_off: Sides | None) -> StickerFile:
+    inner = SIDE - 2 * CLEAR_MARGIN
+    if cut_off:
+        cut = render.outlined(render.centre(render.fit(cut, inner - 2 * OUTLINE), inner), OUTLINE, cut_off)
+    else:
+        cut = render.fit(cut, inner)
+    return _webp(render.centre(cut, SIDE), WHATSAPP_BYTES)
 
 
-def _telegram(cut: Image.Image, outline: bool) -> StickerFile:
-    if not outline:
+def _telegram(cut: Image.Image, cut_off: Sides | None) -> StickerFile:
+    if not cut_off:
         return _webp(render.fit(cut, SIDE), TELEGRAM_BYTES)
     picture = render.pad(render.fit(cut, SIDE - 2 * OUTLINE), OUTLINE)
-    return _webp(render.outlined(picture, OUTLINE - 0.5), TELEGRAM_BYTES)
+    return _webp(render.outlined(picture, OUTLINE, cut_off), TELEGRAM_BYTES)
 
 
 def _webp(picture: Image.Image, limit: int) -> StickerFile:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from segmentation import mask as masks
-from stickersnap.stickers import render
+from stickersnap.stickers import contour, render
 from stickersnap.stickers.targets import TELEGRAM_BYTES, WHATSAPP_BYTES, sticker_file
 
 
@@ -43,7 +43,7 @@ def test_whatsapp_takes_512_by_512_webp_under_its_limit(coffee, disc, outline):
     assert (image.format, image.size, image.mode) == ("WEBP", (512, 512), "RGBA")
     assert len(made.data) <= WHATSAPP_BYTES
     left, top, right, bottom = image.getchannel("A").getbbox()
-    assert min(left, top, 512 - right, 512 - bottom) >= 15
+    assert min(left, top, 512 - right, 512 - bottom) >= 16
 
 
 def test_a_sticker_too_rich_for_whatsapp_is_compressed_and_says_so():
@@ -81,7 +81,72 @@ def test_the_outline_is_white_soft_and_as_wide_as_asked(cat):
     middle = made[made.shape[0] // 2]
     assert middle[4].tolist() == [255, 255, 255, 255]
     columns = np.flatnonzero((middle[:, :3] != 255).any(axis=1) & (middle[:, 3] == 255))
-    assert 7 <= columns[0] <= 9
+    assert columns[0] == 8
+
+
+@pytest.mark.parametrize(("target", "side"), [("whatsapp", 464), ("telegram", 496), ("png", 464), ("png", 1856)])
+def test_the_outline_is_as_wide_on_every_side(target, side):
+    rgb = np.full((2 * side, 2 * side, 3), 60, np.uint8)
+    alpha = np.zeros(rgb.shape[:2], np.uint8)
+    alpha[side // 2 : side // 2 + side * 3 // 4, side // 2 : side // 2 + side] = 255
+    made = np.asarray(opened(sticker_file(rgb, alpha, target, outline=True).data)).astype(int)
+    dark = (made[..., 3] == 255) & (made[..., 0] < 120)
+    rows, columns = np.flatnonzero(dark.any(1)), np.flatnonzero(dark.any(0))
+    y, x = made.shape[0] // 2, made.shape[1] // 2
+    ends = (made[y, : columns[0]], made[y, columns[-1] + 1 :], made[: rows[0], x], made[rows[-1] + 1 :, x])
+    widths = [float(end[:, 3].sum()) / 255 for end in ends]
+    wide = max(2, round(8 * side / 512)) if target == "png" else 8
+    assert np.abs(np.array(widths) - wide).max() < 0.2
+    margin = {"whatsapp": 16, "telegram": 0, "png": 1}[target]
+    shown = np.flatnonzero((made[..., 3] >= masks.HALF).any(0))
+    assert (shown[0], made.shape[1] - 1 - shown[-1]) == (margin, margin)
+
+
+@pytest.mark.parametrize("centre", [(100.0, 100.0), (100.3, 99.6)])
+def test_the_outline_of_a_disc_is_a_disc(centre):
+    rows, columns = np.mgrid[:200, :200] + 0.5
+    away = np.hypot(rows - centre[0], columns - centre[1])
+    around = contour.halo((np.clip(60.5 - away, 0, 1) * 255).astype(np.uint8), 8) / 255
+    assert np.abs(around - np.clip(68.5 - away, 0, 1)).max() < 0.5
+    assert abs(around.sum() - np.pi * 68**2) < 0.003 * np.pi * 68**2
+
+
+def test_nothing_shows_beyond_the_outline():
+    cut = np.zeros((200, 200, 4), np.uint8)
+    cut[..., :3] = 90
+    cut[60:140, 60:140, 3] = 255
+    cut[20:60, 90:110, 3] = 100  # smoke
+    made = np.asarray(render.outlined(Image.fromarray(cut), 8))
+    assert made[:51, :, 3].max() == 0
+    assert (made[53:60, 90:110, 3] == 255).all()
+    assert 90 < made[56, 100, 0] < 255
+
+
+def test_small_notches_of_the_outline_are_closed_and_large_bays_are_not():
+    alpha = np.zeros((200, 300), np.uint8)
+    alpha[60:140, 40:260] = 255
+    alpha[60:120, 90:110] = 0  # 20 pixels wide: 4 are left between the outlines
+    alpha[60:120, 160:210] = 0
+    around = contour.halo(alpha, 8)
+    assert (around[70:120, 90:110] == 255).all()
+    assert (around[60:105, 180:190] == 0).all()
+
+
+def test_where_the_photos_border_cuts_the_subject_off_its_corners_are_round():
+    alpha = np.zeros((200, 200), np.uint8)
+    alpha[60:140, 60:140] = 255
+    plain, cut_off = contour.halo(alpha, 8), contour.halo(alpha, 8, (False, False, False, True))
+    assert np.array_equal(plain[:120], cut_off[:120])
+    assert cut_off[145, 144] < 64 < 192 < plain[145, 144]
+    assert (cut_off[alpha > 0] == 255).all()
+    assert (cut_off[140:148, 80:120] == 255).all()
+
+
+def test_a_strand_at_the_photos_border_stays():
+    alpha = np.zeros((120, 120), np.uint8)
+    alpha[20:100, 58:61] = 255
+    around = contour.halo(alpha, 8, (False, False, False, True))
+    assert (around[alpha > 0] >= 128).all()
 
 
 def test_grain_in_the_edge_leaves_no_bumps_in_the_outline():
