@@ -122,10 +122,10 @@ def test_the_browsers_form_answers_in_webassembly_as_torch_does(
     assert difference(here, there).mean <= LEVEL / 10, "it computes in float32 there as here"
 
 
-def test_static_int8_saturates_in_webassembly_no_more_than_here(
+def test_static_int8_answers_in_webassembly_as_here_but_for_rounding(
     static: onnx.ModelProto, real: np.ndarray, in_a_browser: Callable[[bytes, np.ndarray], np.ndarray]
 ) -> None:
     data = static.SerializeToString()
     found = difference(answers(OnnxRuntime(data, 256), real[::6]), in_a_browser(data, real[::6]))
-    assert found.mean <= LEVEL
+    assert found.mean <= 0.01, "roundings differ (.006 was measured); saturation would be .03"
     assert found.mean_iou >= 0.98
