@@ -10,13 +10,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 
 from django.conf import settings
 
 from annotations.exceptions import Busy
 
 TURN_SECONDS = 60.0
+PATIENCE = 20.0  # seconds that what is made of a photo waits for its turn: the photo is already here
+LARGE_PIXELS = 16_000_000  # from here on one needs a gigabyte while it is worked on
 COMING_SECONDS = 1.0  # who was let in and has not come by then is no longer expected
 
 
@@ -44,13 +46,17 @@ class Places:
 
         For one thread alone, which asks before a request is read.
         """
+        if self.expects_none():
+            return False
+        self._coming.append(time.monotonic() + COMING_SECONDS)
+        return True
+
+    def expects_none(self) -> bool:
+        """Would there be no place for another, with those on their way? For the same thread as `let_in`."""
         now = time.monotonic()
         while self._coming and self._coming[0] < now:
             self._came()
-        if self.taken + len(self._coming) >= self.limit:
-            return False
-        self._coming.append(now + COMING_SECONDS)
-        return True
+        return self.taken + len(self._coming) >= self.limit
 
     @contextmanager
     def on_the_way(self) -> Iterator[None]:
@@ -72,8 +78,13 @@ class Places:
 
     @contextmanager
     def place(self, patience: float = 0.0) -> Iterator[None]:
-        """Takes a place while inside, for which it waits `patience` seconds at most, first come first. Raises Busy."""
+        """Takes a place while inside, for which it waits `patience` seconds at most, first come first.
+
+        Raises Busy, at once where too many are in line: each holds a thread.
+        """
         with self._freed:
+            if len(self._line) >= settings.IN_LINE_AT_MOST:
+                raise Busy
             self._line.append(me := object())
             try:
                 if not self._freed.wait_for(lambda: self._line[0] is me and not self.full(), patience):
@@ -94,12 +105,30 @@ class Places:
 photos = Places("PHOTOS_AT_WORK")
 turns = Places("PHOTOS_AT_ONCE")
 stickers = Places("STICKERS_AT_WORK")
+large = Places("LARGE_AT_ONCE")
 
 
 @contextmanager
-def photo(stage: Callable[[str], AbstractContextManager[None]]) -> Iterator[None]:
-    """A photo's place and, once it has come, its turn; `stage("queue")` times the wait. Raises Busy at once."""
+def photo(stage: Callable[[str], AbstractContextManager[None]]) -> Iterator[Callable[[int], None]]:
+    """A photo's place and, once it has come, its turn; `stage("queue")` times the wait. Raises Busy at once.
+
+    Yields what to tell its pixels as soon as they are known: a large one gives up its turn until no other is at work.
+    """
     with photos.place(), ExitStack() as turn:
+
+        def sized(pixels: int) -> None:
+            if pixels > LARGE_PIXELS:
+                turn.close()
+                turn.enter_context(large.place(TURN_SECONDS))
+                turn.enter_context(turns.place(TURN_SECONDS))
+
         with stage("queue"):
             turn.enter_context(turns.place(TURN_SECONDS))
+        yield sized
+
+
+@contextmanager
+def made_of(pixels: int) -> Iterator[None]:
+    """A place for what is made of a photo that is here, of so many pixels: one large one at a time. Raises Busy."""
+    with large.place(PATIENCE) if pixels > LARGE_PIXELS else nullcontext(), stickers.place(PATIENCE):
         yield

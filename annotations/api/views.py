@@ -2,7 +2,9 @@
 
 import json
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import PurePath
 from typing import Any
 
@@ -22,6 +24,7 @@ from rest_framework.views import APIView
 from annotations import admission, lineage, recent, selectors, services
 from annotations.api import serializers
 from annotations.api.answers import Timing, name_predictor, picture_response
+from annotations.api.bodies import PICTURES
 from annotations.api.parsers import JSONParser
 from annotations.models import Correction, Photo, Prediction
 from annotations.owners import owner_of
@@ -46,7 +49,8 @@ class PhotoListView(OwnerView, ListAPIView):
     """The requester's photos, newest first; a POST adds one and cuts it."""
 
     permission_classes = [AllowAny]
-    parser_classes = [MultiPartParser]
+    parser_classes = PICTURES
+    picture_field = "image"
     serializer_class = serializers.PhotoSerializer
 
     def get_queryset(self) -> QuerySet[Photo]:
@@ -57,15 +61,21 @@ class PhotoListView(OwnerView, ListAPIView):
         given = serializers.UploadSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         timing = Timing()
-        with admission.photo(timing.stage):
-            return self.create(request, timing, **given.validated_data)
+        with admission.photo(timing.stage) as sized:
+            return self.create(request, timing, sized, **given.validated_data)
 
     def create(
-        self, request: Request, timing: Timing, image: UploadedFile, consent: bool | None, **known: uuid.UUID
+        self,
+        request: Request,
+        timing: Timing,
+        sized: Callable[[int], None],
+        image: UploadedFile,
+        consent: bool | None,
+        **known: uuid.UUID,
     ) -> Response:
         owner, data = owner_of(request), image.read()
         with timing.stage("decode"):
-            picture = pictures.decode(data)
+            picture = pictures.decode(data, sized=sized)
         predictor = lineage.predictor_current(owner)
         with ThreadPoolExecutor(1) as beside:  # compressing a large photo takes longer than cutting it
             normalising = beside.submit(services.normalised, picture)
@@ -143,12 +153,13 @@ class PredictionMaskView(APIView):
         prediction = selectors.prediction_get(prediction_id, owner_of(request), request.user)
         subject = request.query_params.get("subject", subjects.ALL)
         which = subjects.parse(subject)
-        if "refined" in request.query_params:
-            refined = selectors.mask_refined(prediction, selectors.photo_pixels(prediction.photo), which)
-            data = masks.encode_png(refined)
-            services.refined_keep(prediction=prediction, subject=subject, mask=data)
-        else:
-            data = masks.encode_png(selectors.mask_predicted(prediction))
+        with room_for(prediction.photo):
+            if "refined" in request.query_params:
+                refined = selectors.mask_refined(prediction, selectors.photo_pixels(prediction.photo), which)
+                data = masks.encode_png(refined)
+                services.refined_keep(prediction=prediction, subject=subject, mask=data)
+            else:
+                data = masks.encode_png(selectors.mask_predicted(prediction))
         name = download_name(request, prediction.photo, "mask.png")
         response = picture_response(data, "image/png", name, lent=lent(request, prediction.photo))
         response["X-Weights"] = prediction.weights
@@ -249,7 +260,9 @@ class CutoutView(APIView):
     @extend_schema(responses={(200, "image/png"): PICTURE}, parameters=[DOWNLOAD])
     def get(self, request: Request, **ids: uuid.UUID) -> HttpResponse:
         labelled = labelled_by(request, **ids)
-        return labelled_response(request, labelled, pictures.encode_png(selectors.cutout_of(labelled)), "cutout.png")
+        with room_for(labelled.photo):
+            data = pictures.encode_png(selectors.cutout_of(labelled))
+        return labelled_response(request, labelled, data, "cutout.png")
 
 
 class RunLengthsView(APIView):
@@ -262,12 +275,18 @@ class RunLengthsView(APIView):
     )
     def get(self, request: Request, **ids: uuid.UUID) -> HttpResponse:
         labelled = labelled_by(request, **ids)
-        lengths = rle.encode(selectors.mask_of(labelled))
-        if "uncompressed" in request.query_params:
-            lengths["counts"] = rle.decompress(lengths["counts"]).tolist()
+        with room_for(labelled.photo):
+            lengths = rle.encode(selectors.mask_of(labelled))
+            if "uncompressed" in request.query_params:
+                lengths["counts"] = rle.decompress(lengths["counts"]).tolist()
         response = labelled_response(request, labelled, json.dumps(lengths).encode(), "mask.json")
         response["Cache-Control"] = "private, no-store"
         return response
+
+
+def room_for(photo: Photo) -> AbstractContextManager[None]:
+    """A place to make something of a photo that is here, as stickers have. Raises annotations.exceptions.Busy."""
+    return admission.made_of(photo.width * photo.height)
 
 
 def labelled_by(
@@ -315,7 +334,8 @@ class CorrectionDifferenceView(APIView):
     @extend_schema(responses={(200, "image/png"): PICTURE})
     def get(self, request: Request, correction_id: uuid.UUID) -> HttpResponse:
         correction = selectors.correction_get(correction_id, owner_of(request), request.user)
-        data = pictures.encode_png(selectors.correction_difference(correction))
+        with room_for(correction.photo):
+            data = pictures.encode_png(selectors.correction_difference(correction))
         return picture_response(data, "image/png", lent=True)
 
 

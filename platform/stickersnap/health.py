@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from annotations.exceptions import AnnotationError
@@ -11,11 +12,13 @@ from stickersnap.api import clients
 from stickersnap.releases import serving
 
 
+@require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
     """200 as long as the process answers."""
     return JsonResponse({"status": "ok"})
 
 
+@require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
     """200 when the database answers and a set of weights that passed its golden pictures is loaded."""
     try:
@@ -41,6 +44,7 @@ def _unready(code: str, detail: str) -> JsonResponse:
     return JsonResponse({"code": code, "detail": detail}, status=503, headers={"Retry-After": "3"})
 
 
+@require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus' text format, for operators and the machines beside this one; nothing is here for others."""
     if not (clients.within(request, settings.METRICS_NETWORKS) or getattr(request.user, "is_operator", False)):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
@@ -39,4 +39,6 @@ def root(request: HttpRequest) -> HttpResponse:
     """GET shows the maker; POST is the first StickerSnap's call: photo in, cut-out back."""
     if request.method == "POST":
         return cut(request)
+    if request.method not in ("GET", "HEAD"):
+        return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
     return page(request)

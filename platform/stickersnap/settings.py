@@ -42,6 +42,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "stickersnap.api.metrics.MetricsMiddleware",
+    "stickersnap.api.shape.ShapeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -131,6 +132,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["annotations.api.parsers.JSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "stickersnap.api.negotiation.Answerable",
     "DEFAULT_PAGINATION_CLASS": "stickersnap.api.pagination.Pages",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["stickersnap.api.throttles.PersonThrottle"],
@@ -166,6 +168,8 @@ NETWORK_THREADS = env.integer("STICKERSNAP_NETWORK_THREADS", CORES, 1, 1024)
 BATCH_LIMIT = env.integer("STICKERSNAP_BATCH_LIMIT", 0, 0, 1024)
 # At most half of the web process's threads work on photos: the others refuse, and say that the service is alive.
 WEB_THREADS = env.integer("WEB_THREADS", 32, 1, 256)
+# Behind a proxy all come from its address.
+CONNECTIONS_PER_ADDRESS = env.integer("WEB_CONNECTIONS_PER_ADDRESS", 0 if HTTPS else 200, 0, 100_000)
 PREDICTIONS_WAITING = env.integer(
     "STICKERSNAP_PREDICTIONS_WAITING", max(1, min(max(6, 2 * CORES), WEB_THREADS // 2)), 0, 1000
 )
@@ -174,6 +178,8 @@ PHOTOS_AT_WORK = PREDICTIONS_WAITING + 1
 # More than the cores can work on would only slow each other down; a GPU wants company for its batches.
 PHOTOS_AT_ONCE = PHOTOS_AT_WORK if backends.gpu_driver() else CORES + 1
 STICKERS_AT_WORK = max(4, 2 * CORES)
+LARGE_AT_ONCE = 1
+IN_LINE_AT_MOST = max(8, WEB_THREADS // 4)  # for a place of one kind: who waits holds a thread
 UPLOADS_PER_MINUTE = env.integer("STICKERSNAP_UPLOADS_PER_MINUTE", 120, 1, 1_000_000)
 # Who may read /metrics without being an operator: machines that ask straight, through no proxy.
 METRICS_NETWORKS = env.networks("STICKERSNAP_METRICS_NETWORKS", ["127.0.0.0/8", "::1/128"])

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import pytest
 
@@ -94,3 +94,42 @@ def test_a_photo_keeps_its_place_while_it_waits_its_turn(settings):
     assert len(inside) == 3
     assert timed == ["queue"] * 3
     assert (admission.photos.taken, admission.turns.taken) == (0, 0)
+
+
+def test_a_line_has_an_end(two, settings):
+    settings.IN_LINE_AT_MOST = 0
+    with pytest.raises(Busy):
+        two.place(SECONDS).__enter__()
+
+
+def test_a_large_photo_gives_up_its_turn_while_another_is_at_work(settings):
+    settings.PHOTOS_AT_WORK, settings.PHOTOS_AT_ONCE, settings.LARGE_AT_ONCE = 3, 1, 1
+    done = threading.Event()
+
+    def work():
+        with admission.photo(lambda name: nullcontext()) as sized:
+            sized(admission.LARGE_PIXELS + 1)
+            done.set()
+
+    with admission.large.place():
+        second = threading.Thread(target=work)
+        second.start()
+        deadline = time.monotonic() + SECONDS
+        while not admission.large._line and time.monotonic() < deadline:
+            time.sleep(0.001)
+        assert (admission.large.taken, admission.turns.taken) == (1, 0), "it waits, and holds nobody else up"
+        with admission.photo(lambda name: nullcontext()) as sized:
+            sized(admission.LARGE_PIXELS)
+        assert not done.is_set()
+    second.join(SECONDS)
+    assert done.is_set()
+    assert (admission.photos.taken, admission.turns.taken, admission.large.taken) == (0, 0, 0)
+
+
+def test_what_is_made_of_a_large_photo_is_made_one_at_a_time(monkeypatch):
+    monkeypatch.setattr(admission, "PATIENCE", 0.0)
+    with admission.made_of(admission.LARGE_PIXELS + 1):
+        with admission.made_of(admission.LARGE_PIXELS):
+            pass
+        with pytest.raises(Busy):
+            admission.made_of(admission.LARGE_PIXELS + 1).__enter__()

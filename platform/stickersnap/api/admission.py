@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +13,7 @@ from django.urls import reverse
 
 from annotations import admission
 from annotations.exceptions import Busy
+from stickersnap.api import wire
 from stickersnap.api.metrics import ANSWERS, REFUSALS
 
 DOORS = ("maker", "photos")
@@ -21,13 +21,13 @@ LINGER_SECONDS = 5.0
 CHUNK = 1 << 16
 
 
-def refusal(head: bytes) -> bytes | None:
+def refusal(head: bytes, enter: bool = True) -> bytes | None:
     """What to answer, as it goes over the wire, to a request that begins with `head`; None: let it in.
 
-    For a server that asks before it reads on: see stickersnap.api.door.
+    For a server that asks before it reads on, and again when all is here (`enter`): see stickersnap.api.door.
     """
     door = next((name for line, name in first_lines().items() if head.startswith(line)), None)
-    if door is None or admission.photos.let_in():
+    if door is None or (admission.photos.let_in() if enter else not admission.photos.expects_none()):
         return None
     REFUSALS.labels("door").inc()
     ANSWERS.labels(door, "POST", "503").inc()
@@ -49,16 +49,8 @@ def first_lines() -> dict[bytes, str]:
 @functools.cache
 def refused() -> bytes:
     busy = Busy()
-    body = json.dumps({"code": busy.code, "detail": str(busy)})
-    lines = [
-        f"HTTP/1.1 {busy.status} Service Unavailable",
-        "Content-Type: application/json",
-        f"Content-Length: {len(body)}",
-        f"Retry-After: {busy.retry_after}",
-        "X-Content-Type-Options: nosniff",
-        "Connection: close",
-    ]
-    return "\r\n".join([*lines, "", body]).encode()
+    headers = {"Retry-After": str(busy.retry_after)}
+    return wire.made(busy.status, "Service Unavailable", busy.code, str(busy), headers)
 
 
 class AdmissionMiddleware:

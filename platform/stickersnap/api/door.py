@@ -1,111 +1,242 @@
-"""A gunicorn worker with a door: what the application refuses is answered before a thread or a parser sees it.
+"""A gunicorn worker with a door: a thread sees a request only once it is here, whole and valid, and is let in.
 
-Under ten times the load nine of ten photos are refused, on the cores that cut the tenth. So the loop that accepts
-connections looks at a request's first line itself, writes the answer and throws away what the client still sends; a
-thread is woken for requests alone that have begun to arrive and are let in.
+The loop that accepts connections reads heads and bodies itself, and sends what a client does not take at once. So a
+client that is slow, or means to be, holds a connection, never a thread and never a photo's place; and what the
+application refuses is answered without a thread, a parser or a log line. docs/decisions/2026-11-23-door.md.
 """
 
 from __future__ import annotations
 
 import errno
+import ipaddress
+import resource
 import socket
 import time
+from collections import Counter
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from selectors import EVENT_READ
+from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from stickersnap.api import arrival, wire
+from stickersnap.api.arrival import Arrival
+from stickersnap.api.outbox import CHUNK, Outbox
 
 LINGER_SECONDS = 5.0
 LOOK_SECONDS = 0.5
 OVERLOAD_SECONDS = 0.1  # after a refusal more are expected for so long
 GATHER_SECONDS = 0.015
-FIRST_LINE = 512
-CHUNK = 1 << 16
-NOBODY_THERE = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED)
+LARGEST_BODY = 1 << 26
+PIECES = 8  # read from one client before the others have their turn
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+NOT_NOW = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED)
+NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Connection(TConn):
-    """One whose body is read in few large pieces: each read gives up the interpreter, and waits to have it again."""
+    """A client: the request that arrives from it, and the answer that goes to it."""
 
-    def init(self) -> None:
-        super().init()
-        self.parser.unreader.mxchunk = CHUNK
+    def __init__(self, cfg: Any, plug: socket.socket, client: Any, server: Any, largest: int) -> None:
+        super().__init__(cfg, plug, client, server)
+        self.plug, self.largest, self.number = plug, largest, 0
+        self.initialized, self.parser = True, self  # gunicorn asks it for a request that is here already
+        self.until = time.monotonic() + arrival.HEAD_SECONDS
+        self.keep = False
+        self.address = network_of(client)
+        self.next_request(b"")
 
-    def read_ahead(self) -> bool:
-        """Has a piece brought the beginning of the next request as well? Then nobody need wait for the socket."""
-        unreader = self.parser.unreader
-        data = unreader.take_buffered()
-        unreader.unread(data)
-        return bool(data)
+    def next_request(self, begun: bytes) -> None:
+        """Ready for another one, of which this has come."""
+        self.number += 1
+        self.begun, self.looked = begun, False
+        self.arrival = Arrival(self.cfg, self.client, self.number, self.largest)
+        self.sock = Outbox(self.plug)
+        self.departing = self.taken = 0.0
+
+    def __next__(self) -> Any:
+        return self.arrival.request
+
+    def finish_body(self, deadline: float | None = None, max_bytes: int | None = None) -> bool:
+        return True
+
+    def late(self, now: float) -> bool:
+        """Does the client take its answer too slowly?"""
+        return arrival.too_slow(self.sock.taken, self.departing, self.taken, now)
+
+    def shut(self) -> None:
+        self.arrival.close()
+        self.sock.close()
+        self.plug.close()
+
+
+def network_of(client: Any) -> str:
+    """Whose connection it is: an address, of IPv6 the network that one person has; empty for a socket in a folder."""
+    if not isinstance(client, tuple):
+        return ""
+    address = ipaddress.ip_address(client[0].partition("%")[0])
+    if address.version == 4 or address.ipv4_mapped:
+        return str(address)
+    return str(ipaddress.ip_network((address, 64), strict=False))
 
 
 class DoorWorker(ThreadWorker):
-    """gthread, and what `application.refusal(first bytes of a request)` answers: bytes to send, None to let it in."""
+    """gthread behind a door. What it asks of the application, each of which may be missing:
+
+    `refusal(first line, enter)`: bytes to answer, or None to let the request in; with `enter` it comes now.
+    `largest_body`: bytes. `connections_per_address`: how many may be open at once; 0 for any number.
+    """
 
     def init_process(self) -> None:
-        self.leaving: dict[socket.socket, float] = {}  # refused, perhaps still sending: until when, the soonest first
+        self.arriving: set[Connection] = set()
+        self.departing: set[Connection] = set()
+        self.leaving: dict[socket.socket, tuple[float, Connection]] = {}  # the answer is out: until when it may linger
+        self.addresses: Counter[str] = Counter()
         self.sink = bytearray(CHUNK)
-        self.notified = self.gathering = 0.0
+        self.notified = self.gathering = self.swept = 0.0
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         super().init_process()
+
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        super().check_config(cfg, log)
+        if cfg.is_ssl:
+            raise RuntimeError("The door speaks no TLS: put nginx before it (deploy/nginx).")
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
-        self.refusal = None if self.cfg.is_ssl else getattr(self.wsgi, "refusal", None)
+        self.refusal = getattr(self.wsgi, "refusal", lambda line, enter: None)
+        self.largest = getattr(self.wsgi, "largest_body", LARGEST_BODY)
+        self.per_address = getattr(self.wsgi, "connections_per_address", 0)
 
     def accept(self, listener: socket.socket) -> None:
-        """All who are there. Their first bytes, if not here yet, are waited for in the loop, not in a thread."""
+        """All who are there."""
         while self.nr_conns < self.worker_connections:
             try:
-                client, address = listener.accept()
+                plug, client = listener.accept()
             except OSError as error:
-                if error.errno not in NOBODY_THERE:
+                if error.errno in NO_ROOM:
+                    time.sleep(GATHER_SECONDS)
+                elif error.errno not in NOT_NOW:
                     raise
                 return
+            conn = Connection(self.cfg, plug, client, listener.getsockname(), self.largest)
             self.nr_conns += 1
-            head = self._head(client)
-            if head and self._refused(client, head, new=True):
+            self.addresses[conn.address] += 1
+            self.poller.register(plug, EVENT_READ, partial(self.on_arriving, conn))
+            if conn.address and 0 < self.per_address < self.addresses[conn.address]:
+                self._turn_away(conn, wire.answer(429))
                 continue
-            conn = Connection(self.cfg, client, address, listener.getsockname())
-            conn.set_timeout()
-            self.pending_conns.append(conn)
-            self.poller.register(client, EVENT_READ, partial(self.on_pending_socket_readable, conn))
-            if head:
-                super().on_pending_socket_readable(conn, client)
+            self.arriving.add(conn)
+            self.on_arriving(conn)
 
-    def on_pending_socket_readable(self, conn: TConn, client: socket.socket) -> None:
-        if self._refused(client, self._head(client)):
-            self.pending_conns.remove(conn)
-        else:
-            super().on_pending_socket_readable(conn, client)
+    def on_arriving(self, conn: Connection, plug: socket.socket | None = None) -> None:
+        """Reads what has come of a request, and hands it to a thread once it is whole."""
+        try:
+            for _ in range(PIECES):
+                data, conn.begun = conn.begun or conn.plug.recv(CHUNK), b""
+                if not data:
+                    return self._forget(conn)
+                conn.arrival.take(data)
+                if not self._goes_on(conn) or conn.arrival.whole:
+                    return None
+        except BlockingIOError:
+            return None
+        except ConnectionError:
+            return self._forget(conn)
+        except Exception as error:
+            status = wire.status_of(error)
+            if status == 500:
+                self.log.exception("A request could not be read")
+            self._turn_away(conn, wire.answer(status))
+        return None
 
-    def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
-        if self._refused(client, self._head(client)):
-            self.keepalived_conns.remove(conn)
-        else:
-            super().on_client_socket_readable(conn, client)
+    def _goes_on(self, conn: Connection) -> bool:
+        """Asks the application as soon as the head is here, and again once all is: only then is a place taken."""
+        if conn.arrival.request is None:
+            return True
+        if not conn.looked:
+            conn.looked = True
+            if not conn.arrival.whole:
+                if answer := self.refusal(conn.arrival.line, False):
+                    return self._refuse(conn, answer)
+                if conn.arrival.expects_word():
+                    conn.plug.send(CONTINUE)
+        if not conn.arrival.whole:
+            return True
+        if answer := self.refusal(conn.arrival.line, True):
+            return self._refuse(conn, answer)
+        conn.arrival.expects_word()
+        self.arriving.discard(conn)
+        self.poller.unregister(conn.plug)
+        self.enqueue_req(conn)
+        return True
 
-    def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
-        """Goes on at once with a request that was read ahead: its socket would never become readable again."""
-        super().finish_request(conn, fs)
-        if self.keepalived_conns and self.keepalived_conns[-1] is conn and conn.read_ahead():
-            super().on_client_socket_readable(conn, conn.sock)
+    def finish_request(self, conn: Connection, fs: Future[Any]) -> None:
+        """A thread is done: what is left of its answer is sent, then the connection goes on or ends."""
+        conn.keep = bool(not fs.cancelled() and not fs.exception() and fs.result()) and self.alive
+        conn.arrival.close()
+        conn.departing = conn.taken = time.monotonic()
+        self.departing.add(conn)
+        self.poller.register(conn.plug, EVENT_WRITE, partial(self.on_departing, conn))
+        self.on_departing(conn)
+
+    def on_departing(self, conn: Connection, plug: socket.socket | None = None) -> None:
+        try:
+            if conn.sock.flush():
+                conn.taken = time.monotonic()
+        except OSError:
+            return self._forget(conn)
+        if not conn.sock.empty:
+            return None
+        self.departing.discard(conn)
+        if not conn.keep:
+            return self._leave(conn)
+        conn.sock.close()
+        conn.until = time.monotonic() + self.cfg.keepalive
+        conn.next_request(conn.arrival.rest)
+        self.arriving.add(conn)
+        self.poller.modify(conn.plug, EVENT_READ, partial(self.on_arriving, conn))
+        if conn.begun:
+            self.on_arriving(conn)
+        return None
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """What broke outside the application, on a thread."""
+        self.log.error("Error handling a request", exc_info=exc)
+        with suppress(OSError):
+            client.sendall(wire.answer(wire.status_of(exc)))
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Looks up now and then: gunicorn, once told to stop, would wait for as long as answers may take, though no
         connection is open but idle ones whose time is over. Those to be refused it lets gather, since each time that it
-        wakes, a thread at work has to stop."""
-        if time.monotonic() < self.gathering:
+        wakes, a thread at work has to stop; but not while somebody who is not refused sends."""
+        if time.monotonic() < self.gathering and not any(conn.looked for conn in self.arriving):
             time.sleep(GATHER_SECONDS)
         super().wait_for_and_dispatch_events(min(timeout, LOOK_SECONDS))
 
+    def murder_keepalived(self) -> None:
+        """Ends what is late, twice a second."""
+        now = time.monotonic()
+        if now < self.swept + LOOK_SECONDS:
+            return
+        self.swept = now
+        for conn in [conn for conn in self.arriving if conn.arrival.late(now)]:
+            self._turn_away(conn, wire.answer(408))
+        full = self.nr_conns >= self.worker_connections
+        for conn in [conn for conn in self.arriving if not conn.arrival.began]:
+            if now > conn.until or (full and conn.number > 1):
+                self._forget(conn)
+        for conn in [conn for conn in self.departing if conn.late(now)]:
+            self._forget(conn)
+        for _, conn in [given_up for given_up in self.leaving.values() if given_up[0] < now]:
+            self._forget(conn)
+
     def murder_pending(self) -> None:
-        """Also gives up who was refused and goes on sending."""
-        super().murder_pending()
-        while self.leaving and self.leaving[client := next(iter(self.leaving))] < time.monotonic():
-            self._leave(client)
+        """None is pending that is not arriving."""
 
     def notify(self) -> None:
         """A sign of life a second is enough; the loop turns a few times for each refusal."""
@@ -113,41 +244,42 @@ class DoorWorker(ThreadWorker):
             self.notified = now
             super().notify()
 
-    def _head(self, client: socket.socket) -> bytes:
-        """The first bytes of what is sent; none where nothing has come, or a thread will find out why."""
-        try:
-            return client.recv(FIRST_LINE, socket.MSG_PEEK | socket.MSG_DONTWAIT) if self.refusal else b""
-        except OSError:
-            return b""
+    def _refuse(self, conn: Connection, answer: bytes) -> bool:
+        self.gathering = time.monotonic() + OVERLOAD_SECONDS
+        self._turn_away(conn, answer)
+        return False
 
-    def _refused(self, client: socket.socket, head: bytes, new: bool = False) -> bool:
-        """Asks once for each request, whose `head` this is, and answers who is refused. `new`: not yet looked after."""
-        answer = self.refusal(head) if self.refusal else None
-        if answer is None:
-            return False
+    def _turn_away(self, conn: Connection, answer: bytes) -> None:
+        """Answers, then throws away what is still sent: closed before, a connection would lose the answer."""
+        self.arriving.discard(conn)
         with suppress(OSError):
-            client.send(answer, socket.MSG_DONTWAIT)
-            client.shutdown(socket.SHUT_WR)
-        now = time.monotonic()
-        self.leaving[client], self.gathering = now + LINGER_SECONDS, now + OVERLOAD_SECONDS
-        look_after = self.poller.register if new else self.poller.modify
-        look_after(client, EVENT_READ, self._drain)
-        self._drain(client)
-        return True
+            conn.plug.send(answer)
+        self._leave(conn)
 
-    def _drain(self, client: socket.socket) -> None:
-        """Throws away what is sent: closed before, a connection would lose the answer."""
+    def _leave(self, conn: Connection) -> None:
+        with suppress(OSError):
+            conn.plug.shutdown(socket.SHUT_WR)
+        self.leaving[conn.plug] = time.monotonic() + LINGER_SECONDS, conn
+        self.poller.modify(conn.plug, EVENT_READ, partial(self._drain, conn))
+        self._drain(conn)
+
+    def _drain(self, conn: Connection, plug: socket.socket | None = None) -> None:
         try:
-            if client.recv_into(self.sink, 0, socket.MSG_DONTWAIT):
+            if conn.plug.recv_into(self.sink):
                 return
         except BlockingIOError:
             return
         except OSError:  # the client has gone
             pass
-        self._leave(client)
+        self._forget(conn)
 
-    def _leave(self, client: socket.socket) -> None:
-        del self.leaving[client]
-        self.poller.unregister(client)
+    def _forget(self, conn: Connection) -> None:
+        self.poller.unregister(conn.plug)
+        self.arriving.discard(conn)
+        self.departing.discard(conn)
+        self.leaving.pop(conn.plug, None)
         self.nr_conns -= 1
-        client.close()
+        self.addresses[conn.address] -= 1
+        if not self.addresses[conn.address]:
+            del self.addresses[conn.address]
+        conn.shut()

@@ -13,15 +13,16 @@ from annotations.exceptions import AnnotationError
 from segmentation.mask import MaskError
 from segmentation.picture import PictureError
 from segmentation.subjects import SubjectError
+from stickersnap.api import wire
 
 SENTENCES = {
     "not_found": "There is no such thing here, or it is not yours.",
     "not_authenticated": "Log in first.",
     "permission_denied": "Your account may not do this.",
     "method_not_allowed": "This address does not answer to that method.",
-    "parse_error": "The request could not be read: check its format.",
+    "parse_error": wire.PARSE,
     "unsupported_media_type": "Send this as the documented content type; see /api/docs/.",
-    "server_error": "Something broke on our side. Nothing you saved is lost; try again in a minute.",
+    "server_error": wire.BROKE,
     "database_away": "The database is away for a moment. Nothing you saved is lost; try again in a few seconds.",
     "csrf": "This page is out of date. Reload it and try again.",
     "foreign_origin": "Another site sent this. Open StickerSnap's own page and do it there.",

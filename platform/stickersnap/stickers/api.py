@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpResponse
@@ -10,7 +11,6 @@ from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 from annotations import admission
 from annotations import selectors as labels
 from annotations.api.answers import Timing, name_predictor, picture_response, say_times
+from annotations.api.bodies import PICTURES
 from annotations.exceptions import NoSubjectFound
 from annotations.lineage import predictor_current
 from annotations.owners import owner_of
@@ -30,8 +31,6 @@ from stickersnap.stickers.models import Sticker
 
 if TYPE_CHECKING:
     from segmentation.cut import Predictor
-
-PATIENCE = 20.0  # seconds a sticker waits for its turn: it is made of a photo that is already here
 
 
 class WishSerializer(serializers.Serializer):
@@ -109,7 +108,7 @@ class StickerListView(APIView):
         owner, timing = owner_of(request), Timing()
         wish = given.validated_data
         photo = labels.photo_get(wish.pop("photo"), owner, request.user)
-        with admission.stickers.place(PATIENCE), timing.stage("store"):
+        with admission.made_of(photo.width * photo.height), timing.stage("store"):
             sticker = services.sticker_render(photo=photo, author=owner, wish=wish, stage=timing.stage)
         response = Response(StickerSerializer(sticker).data, status=201)
         response["X-Weights"], response["X-Device"] = sticker.prediction.weights, sticker.prediction.device
@@ -142,7 +141,8 @@ class CutView(APIView):
 
     permission_classes = [AllowAny]
     authentication_classes = []
-    parser_classes = [MultiPartParser]
+    parser_classes = PICTURES
+    picture_field = "data"
     schema = None
 
     predictor: Predictor | None = None
@@ -152,13 +152,15 @@ class CutView(APIView):
         if upload is None:
             raise EmptyUploadError("Send the photo as multipart field `data`: curl -F data=@photo.jpg …")
         whole = "target" not in request.query_params
-        with admission.photo(self.timing.stage):
-            return self.made(upload.read(), wish, whole)
+        with admission.photo(self.timing.stage) as sized:
+            return self.made(upload.read(), wish, whole, sized)
 
-    def made(self, data: bytes, wish: services.Wish, whole: bool) -> HttpResponse:
+    def made(
+        self, data: bytes, wish: services.Wish, whole: bool, sized: Callable[[int], None] | None = None
+    ) -> HttpResponse:
         """The sticker that is wished for; where `whole`, the cut-out at the photo's own scale."""
         with self.timing.stage("decode"):
-            picture = pictures.decode(data, shorter=None if whole else pictures.SMALL)
+            picture = pictures.decode(data, shorter=None if whole else pictures.SMALL, sized=sized)
             small = picture.small
         predictor = predictor_current()
         cut = predictor.predict(small)

@@ -102,6 +102,15 @@ def test_a_photo_is_cut_and_the_answer_says_by_what_and_how_long_it_took(web, ca
     assert set(stages) >= {"decode", "queue", "network", "encode"}
 
 
+def test_a_photo_that_comes_in_chunks_is_cut_and_given_to_who_asks_for_a_picture(web, cat, as_png):
+    photo = as_png(cat)
+    pieces = (photo[at : at + 10_000] for at in range(0, len(photo), 10_000))
+    headers = {"Content-Type": "image/png", "Accept": "image/png"}
+    answer = requests.post(web.address, data=pieces, headers=headers, timeout=PATIENCE)
+    assert answer.status_code == 200, answer.text
+    assert answer.content.startswith(b"\x89PNG")
+
+
 def test_in_a_rush_some_are_cut_and_the_others_are_refused_with_a_time_to_wait(web, cat, as_png):
     before = web.metric("stickersnap_refusals_total")
     answers = rush(web, as_png(cat))
