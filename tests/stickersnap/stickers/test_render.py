@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from segmentation import mask as masks
-from stickersnap.stickers import contour, render
+from stickersnap.stickers import contour, render, targets
 from stickersnap.stickers.targets import TELEGRAM_BYTES, WHATSAPP_BYTES, sticker_file
 
 
@@ -51,6 +51,37 @@ def test_a_sticker_too_rich_for_whatsapp_is_compressed_and_says_so():
     made = sticker_file(noise, np.full((512, 512), 255, np.uint8), "whatsapp", outline=True)
     assert len(made.data) <= WHATSAPP_BYTES
     assert "quality" in made.notes[0]
+
+
+@pytest.mark.parametrize("limit", [200_000, 100_000, 60_000, 30_000, 10])
+def test_the_best_quality_that_fits_is_found_in_few_tries(limit, monkeypatch):
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256, 4), dtype=np.uint8)
+    picture, encode, tried = Image.fromarray(noise), targets._encode, []
+    sizes = {quality: len(encode(picture, quality=quality)) for quality in targets.QUALITIES}
+    monkeypatch.setattr(targets, "_encode", lambda *a, **o: (tried.append(o), encode(*a, **o))[1])
+    data, quality = targets._lossy(picture, limit)
+    assert quality == next((each for each, size in sizes.items() if size <= limit), targets.QUALITIES[-1])
+    assert len(data) == sizes[quality]
+    assert len(tried) <= 5
+
+
+@pytest.mark.parametrize(("sizes", "methods", "lossless"), [
+    ((90,), [0], True), ((150, 90), [0, 1], True), ((150, 105, 95), [0, 1, 4], True),
+    ((150, 105, 101), [0, 1, 4], False), ((150, 120), [0, 1], False), ((170,), [0], False),
+])  # fmt: skip
+def test_lossless_is_tried_as_long_as_it_may_fit(sizes, methods, lossless, monkeypatch):
+    tried, given = [], iter(sizes)
+
+    def encode(picture, method=4, **options):
+        if not options.get("lossless"):
+            return b"q" * 50
+        tried.append(method)
+        return b"l" * next(given)
+
+    monkeypatch.setattr(targets, "_encode", encode)
+    made = targets._webp(Image.new("RGBA", (8, 8)), 100)
+    assert tried == methods
+    assert made.data[:1] == (b"l" if lossless else b"q")
 
 
 def test_a_sticker_that_fits_loses_nothing(cat, disc):
