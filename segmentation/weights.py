@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segmentation import networks
+from segmentation import networks, pins
 from segmentation.published import graph_fault
 from segmentation.uncertainty import subject_fault
 
@@ -122,6 +122,8 @@ def inspect(where: str | Path, store: Path | None = None) -> WeightsSet:
     sha256 = digest(file)
     if card.get("sha256") != sha256:
         raise WeightsError(f"{file} has the sha256 {sha256}, its card says {card.get('sha256')}: fetch both again.")
+    if not pins.fit(folder, card):
+        raise WeightsError(f"{folder / CARD} is not the card that {pins.PINS} pins: fetch these weights again.")
     if re.fullmatch("[0-9a-f]{64}", folder.name) and folder.name != sha256:
         raise WeightsError(f"The folder {folder.name} holds the weights {sha256}: fetch them again.")
     found = WeightsSet(folder, sha256, card)
@@ -144,16 +146,19 @@ def refuse_spoilt(file: Path) -> None:
         raise WeightsError(f"{file} is not a safetensors file ({error}): fetch it again.") from error
 
 
-def load(where: str | Path, store: Path | None = None) -> LoadedWeights:
+def load(where: str | Path | WeightsSet, store: Path | None = None) -> LoadedWeights:
     """The weights in a folder, a .safetensors beside its card, or the authors' .pth, as a torch network.
 
-    `where` may also be a name, see `find`. WeightsError: what `inspect` refuses, a set without a torch network,
-    missing or surplus keys, wrong shapes.
+    `where` may also be a name, see `find`, or a set that was inspected, which is not hashed again. WeightsError: what
+    `inspect` refuses, a set without a torch network, missing or surplus keys, wrong shapes.
     """
-    path = find(where, store)
-    if path.suffix == ".pth":
-        return load_pth(path)
-    found = inspect(path)
+    if isinstance(where, WeightsSet):
+        found = where
+    else:
+        path = find(where, store)
+        if path.suffix == ".pth":
+            return load_pth(path)
+        found = inspect(path)
     if found.format == "onnx":
         raise WeightsError(
             f"{found.folder} holds an ONNX graph alone: it serves, but is no network to train or export."
@@ -294,11 +299,16 @@ def read_pth(path: Path) -> dict[str, Tensor]:
 
 
 def write_card(folder: Path, card: dict[str, Any]) -> None:
-    """Writes card.json aside, syncs, renames. WeightsError for a card that nothing could be served by."""
+    """Writes card.json aside, syncs, renames; pins.json with it, where the folder has one.
+
+    WeightsError for a card that nothing could be served by.
+    """
     wrong = card_fault(card)
     if wrong:
         raise WeightsError(f"The card {wrong}.")
     write(folder / CARD, (json.dumps(card, indent=1, ensure_ascii=False) + "\n").encode())
+    if pins.pinned(folder) is not None:
+        write(folder / pins.PINS, (json.dumps(pins.pins_of(card), indent=1) + "\n").encode())
 
 
 def write(path: Path, data: bytes) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from segmentation import golden, networks, saving, weights
+from segmentation import golden, networks, pins, saving, weights
 from segmentation.predictor import TorchPredictor
 
 
@@ -250,3 +250,14 @@ def test_golden_answers_that_are_none_are_refused(spoil: object) -> None:
     other = weights.LoadedWeights(loaded.network, loaded.sha256, {**loaded.card, "golden": answers}, loaded.folder)
     with pytest.raises(golden.GoldenError, match="golden answers are not of the golden pictures"):
         golden.self_test(TorchPredictor(other, "cpu"))
+
+
+def test_the_shipped_card_is_the_one_that_is_pinned(folder: Path) -> None:
+    assert pins.pinned(weights.starter_folder()) == pins.pins_of(weights.read_card(weights.starter_folder()))
+    card = weights.read_card(folder)
+    for changed in ({**card, "subject_threshold": 1.0}, {**card, "forms": {}}):
+        (folder / weights.CARD).write_text(json.dumps(changed))
+        with pytest.raises(weights.WeightsError, match="is not the card that pins.json pins"):
+            weights.inspect(folder)
+    weights.write_card(folder, {**card, "note": "by our own code"})
+    assert weights.inspect(folder).card["note"] == "by our own code"

@@ -14,7 +14,7 @@ const decision = (fields: Record<string, unknown>) =>
 const schedule = (fields: Record<string, unknown>) =>
   made({
     policy: { enabled: true, corrections_minimum: 20, shadow_share: 0, canary_share: 0 },
-    overview: { schedule: { at: "2026-11-23T13:07:00Z", corrections: 8, lacking: 12, ...fields }, rollout: null },
+    overview: { schedule: { at: "2026-11-23T13:07:00Z", corrections: 8, lacking: 12, ...fields }, rollout: null, unrightful: [] },
   });
 
 describe("the loop", () => {
@@ -68,7 +68,7 @@ describe("the loop", () => {
   it("shows a canary's figures so far", () => {
     const canary = { canary_owners: 6, canary_photos: 40, canary_rate: 0.05, others_photos: 90, others_rate: 0.1 };
     const rollout = { stage: "canary", stage_at: "2026-11-23T06:00:00Z", canary_hours: 24, canary };
-    const state = made({ overview: { schedule: { at: null, corrections: 0, lacking: 0 }, rollout } });
+    const state = made({ overview: { schedule: { at: null, corrections: 0, lacking: 0 }, rollout, unrightful: [] } });
     const trial = station(state, "Trial");
     expect([trial.figure, trial.done]).toEqual(["canary", 0.25]);
     expect(trial.said).toBe("5 % corrected, 10 % elsewhere.");

@@ -22,7 +22,7 @@ def decision_approve(*, decision: PromotionDecision, by: str, comment: str = "")
         if decision.champion_id != (current.weights_id if current else None):
             raise StaleDecision
         signing.check(decision)
-        Approval.objects.create(decision=decision, approved=True, by=by, comment=comment)
+        signing.signed(Approval.objects.create(decision=decision, approved=True, by=by, comment=comment))
         deployment = rollouts.approved(decision, by)
         _run_settle(decision, State.PROMOTED, f"{decision.reason}\nApproved by {by}.")
     return deployment
@@ -33,7 +33,7 @@ def decision_decline(*, decision: PromotionDecision, by: str, comment: str = "")
     with transaction.atomic():
         deployments_locked()
         _refuse_settled(decision)
-        approval = Approval.objects.create(decision=decision, approved=False, by=by, comment=comment)
+        approval = signing.signed(Approval.objects.create(decision=decision, approved=False, by=by, comment=comment))
         said = f"{decision.reason}\nDeclined by {by}{': ' + comment if comment else '.'}"
         _run_settle(decision, State.REFUSED, said)
     return approval

@@ -20,7 +20,8 @@ from procrastinate.contrib.django.models import ProcrastinateWorker
 
 from annotations.dvc import DvcError, Workspace
 from segmentation import weights as sets
-from stickersnap.releases import selectors, services
+from stickersnap.releases import selectors, services, verification
+from stickersnap.releases.exceptions import ReleaseError
 from stickersnap.releases.models import Deployment
 
 READYZ_SECONDS = 30
@@ -49,7 +50,7 @@ def findings(url: str) -> list[Finding]:
     if found[0].health is not Health.ILL:
         deployment = selectors.deployment_current()
         ready = readyz(url)
-        found += [worker(), deployed(deployment), web(url, ready, deployment), loop()]
+        found += [worker(), deployed(deployment), rightful(), web(url, ready, deployment), loop()]
         found.append(device(ready))
     return [*found, disk(), remote()]
 
@@ -86,13 +87,22 @@ def deployed(deployment: Deployment | None) -> Finding:
     sha256 = deployment.weights_id
     where = services.weights_folder(sha256)
     try:
-        found = sets.inspect(where)
-    except sets.WeightsError as error:
+        found = verification.weights_set(verification.permit(deployment), sets.inspect(where))
+    except (sets.WeightsError, ReleaseError) as error:
         return Finding("weights", Health.ILL, f"{error} Bring {where} back, or `manage.py rollback`.")
     origin = found.card.get("published") or found.card.get("name") or found.network
     by = f", chosen by {deployment.decision.by}" if deployment.decision.by else ""
     said = f"{origin} {sha256[:12]} ({found.network}, {found.format}), deployment {deployment.pk}{by}."
     return Finding("weights", Health.WELL, said)
+
+
+def rightful() -> Finding:
+    """Whether anything is in the database that would make weights serve, and may not."""
+    found = selectors.unrightful()
+    if found:
+        cure = "Somebody else wrote to the database: find out who. `manage.py rollback` takes such deployments back."
+        return Finding("signatures", Health.ILL, f"{' '.join(found)} {cure}")
+    return Finding("signatures", Health.WELL, "What serves was let through by signed rows.")
 
 
 def readyz(url: str) -> dict[str, Any] | None:

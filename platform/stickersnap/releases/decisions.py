@@ -10,6 +10,7 @@ from django.db import transaction
 
 from annotations.models import DatasetItem
 from segmentation import weights as sets
+from segmentation.pins import pins_of
 from stickersnap.releases import gate, leases, rollouts, selectors, signing
 from stickersnap.releases.benchmarks import benchmarks
 from stickersnap.releases.deployments import deploy, deployments_locked, self_test
@@ -29,7 +30,7 @@ def starter_deploy(*, folder: Path | None = None, by: str = "starter") -> Deploy
         deployments_locked()
         if current := selectors.deployment_current():
             return current
-        decision = selectors.decision_of_starter(weights.sha256) or decision_record(
+        decision = _decision_of_starter(weights) or decision_record(
             kind=PromotionDecision.Kind.STARTER,
             challenger=weights,
             passed=True,
@@ -41,17 +42,20 @@ def starter_deploy(*, folder: Path | None = None, by: str = "starter") -> Deploy
 
 def decision_record(**values: Any) -> PromotionDecision:
     """Writes a decision and signs it, as it stands in the database. Within a transaction."""
-    decision = PromotionDecision.objects.create(**values)
-    decision.refresh_from_db()
-    decision.signature = signing.signature_of(decision)
-    decision.save(update_fields=["signature"])
-    return decision
+    return signing.signed(PromotionDecision.objects.create(**values))
+
+
+def _decision_of_starter(weights: Weights) -> PromotionDecision | None:
+    """The one of our own that let the shipped weights in, with the card and the forms they have now."""
+    for decision in PromotionDecision.objects.filter(challenger=weights, kind=PromotionDecision.Kind.STARTER):
+        if signing.verifies(decision) and decision.evidence.get("digests") == _digests(weights):
+            return decision
+    return None
 
 
 def _digests(weights: Weights) -> dict[str, Any]:
-    """What serves by this decision, to the byte: the weights and their forms."""
-    forms = weights.card.get("forms") or {}
-    return {"weights": weights.sha256, "forms": {name: entry["sha256"] for name, entry in forms.items()}}
+    """What serves by this decision, to the byte: the weights, their card and their forms."""
+    return {**pins_of(weights.card), "weights": weights.sha256}
 
 
 def promotion_decide(*, run: TrainingRun, by: str) -> PromotionDecision:

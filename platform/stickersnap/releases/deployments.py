@@ -9,9 +9,9 @@ from django.db import connection, transaction
 from segmentation import backends, golden
 from segmentation import weights as sets
 from segmentation.predictor import BackendPredictor
-from stickersnap.releases import selectors, signing
-from stickersnap.releases.exceptions import NotApproved, NothingToRollBack, NotPassed, StaleDecision
-from stickersnap.releases.models import Approval, Deployment, PromotionDecision
+from stickersnap.releases import selectors, signing, verification
+from stickersnap.releases.exceptions import NothingToRollBack, NotPassed, StaleDecision
+from stickersnap.releases.models import Deployment, Disowned, PromotionDecision
 from stickersnap.releases.queue import defer
 
 DEPLOYMENT_LOCK = 0x44_45_50_4C  # who deploys decides alone what is current
@@ -32,11 +32,16 @@ def deployment_create(*, decision: PromotionDecision, by: str) -> Deployment:
 def rollback(*, by: str) -> Deployment:
     """Goes back to the weights that served before the present ones, by their own passing decision.
 
+    Where a newer deployment may not serve, and therefore does not, that is what is taken back: what serves goes on.
     Raises NothingToRollBack when the first weights serve.
     """
     with transaction.atomic():
         deployments_locked()
-        standing = selectors.deployments_standing()
+        chain = verification.chain()
+        standing = chain.standing
+        if standing and chain.problem:
+            unrightful = Deployment.objects.get(pk=max(chain.refused))
+            return deploy(standing[-1].decision, by, rollback_of=unrightful)
         if len(standing) < 2:
             raise NothingToRollBack
         before, taken_back = standing[-2:]
@@ -46,22 +51,25 @@ def rollback(*, by: str) -> Deployment:
 def deploy(decision: PromotionDecision, by: str, rollback_of: Deployment | None = None) -> Deployment:
     """Makes what a decision let through serve. Within the transaction in which `deployments_locked` was called.
 
-    Raises NotSigned for a decision that this installation did not write, NotApproved for one that waits.
+    Raises NotSigned for a decision that this installation did not write, NotApproved for one that waits, NotPassed.
     """
-    signing.check(decision)
-    if decision.approval_needed and not Approval.objects.filter(decision=decision, approved=True).exists():
-        raise NotApproved
+    decided = verification.decision_permit(decision)
     deployment = Deployment.objects.create(
-        weights=decision.challenger, decision=decision, rollback_of=rollback_of, by=by
+        weights_id=decided.challenger, decision=decision, rollback_of=rollback_of, by=by
     )
+    signing.signed(deployment)
     defer("stickersnap.releases.tasks.alias_mirror")
     return deployment
 
 
 def deployments_locked() -> None:
-    """Until the end of the transaction nobody else deploys."""
+    """Until the end of the transaction nobody else deploys. PostgreSQL is told which deployments are not ours."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [DEPLOYMENT_LOCK])
+    refused = set(verification.chain().refused)
+    known = set(Disowned.objects.values_list("deployment_id", flat=True))
+    Disowned.objects.filter(deployment__in=known - refused).delete()
+    Disowned.objects.bulk_create(Disowned(deployment_id=pk) for pk in sorted(refused - known))
 
 
 def self_test(folder: Path) -> dict[str, Any]:

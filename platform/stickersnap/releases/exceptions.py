@@ -52,9 +52,15 @@ class NotPassed(ReleaseError):
 
 
 class NotSigned(ReleaseError):
-    """A decision was not signed by this installation, so it deploys nothing."""
+    """This was not signed by this installation, so it makes nothing serve."""
 
     code = "not_signed"
+
+
+class NotRightful(ReleaseError):
+    """These weights may not serve: signed rows do not say so."""
+
+    code = "not_rightful"
 
 
 class NotApproved(ReleaseError):

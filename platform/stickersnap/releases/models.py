@@ -16,6 +16,7 @@ __all__ = [
     "Approval",
     "Benchmark",
     "Deployment",
+    "Disowned",
     "HoldoutLook",
     "PromotionDecision",
     "RetrainPolicy",
@@ -37,6 +38,7 @@ class Weights(models.Model):
         "TrainingRun", on_delete=models.PROTECT, null=True, blank=True, related_name="weights", help_text="Made by."
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    signature = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
 
     class Meta:
         ordering = ["-created_at"]
@@ -171,6 +173,7 @@ class Approval(models.Model):
     by = models.CharField(max_length=150)
     comment = models.CharField(max_length=300, blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)
+    signature = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
 
     class Meta:
         ordering = ["-id"]
@@ -215,9 +218,10 @@ class Benchmark(models.Model):
 
 
 class Deployment(models.Model):
-    """From this moment these weights serve, until the next deployment. The newest is the current one.
+    """From this moment these weights serve, until the next deployment. The newest rightful one is the current one.
 
-    Never changed; which decisions may deploy, and what a rollback goes back to, PostgreSQL holds to (`0005_seal.py`).
+    Never changed. What is rightful only signed rows say (see `verification`); which decisions may deploy, and what a
+    rollback goes back to, PostgreSQL holds to besides (`0010_signed_rows.py`).
     """
 
     weights = models.ForeignKey(Weights, on_delete=models.PROTECT, related_name="deployments")
@@ -228,12 +232,28 @@ class Deployment(models.Model):
     )
     by = models.CharField(max_length=150)
     created_at = models.DateTimeField(auto_now_add=True)
+    signature = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
 
     class Meta:
         ordering = ["-id"]
 
     def __str__(self) -> str:
         return f"deployment {self.id} of {self.weights_id[:8]}"
+
+
+class Disowned(models.Model):
+    """A deployment that may not serve (see `verification`), for PostgreSQL, which can't tell: it counts past it.
+
+    Nothing that loads weights looks here. Written anew whenever somebody deploys.
+    """
+
+    deployment = models.OneToOneField(Deployment, on_delete=models.CASCADE, primary_key=True, related_name="disowned")
+
+    class Meta:
+        verbose_name_plural = "disowned"
+
+    def __str__(self) -> str:
+        return f"deployment {self.deployment_id} is disowned"
 
 
 class RetrainPolicy(models.Model):

@@ -5,13 +5,14 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from stickersnap.releases import canary, selectors
+from stickersnap.releases import canary, selectors, signing
 from stickersnap.releases.deployments import deploy, deployments_locked
-from stickersnap.releases.exceptions import NotApproved, RolloutOver
+from stickersnap.releases.exceptions import NotApproved, NotSigned, RolloutOver
 from stickersnap.releases.models import Approval, Deployment, PromotionDecision, Rollout
 
 Stage = Rollout.Stage
 SUPERSEDED = "Other weights were let through meanwhile."
+NOT_OURS = "It was not signed by this installation: nobody is served by it."
 
 
 def begin(decision: PromotionDecision, by: str) -> Deployment | None:
@@ -40,13 +41,15 @@ def begin(decision: PromotionDecision, by: str) -> Deployment | None:
     )
     if not policy.shadow_share:
         rollout.stage = Stage.CANARY
-    rollout.save(force_insert=True)
+    _write(rollout)
     return None
 
 
 def approved(decision: PromotionDecision, by: str) -> Deployment | None:
     """What waited goes on: to its canary, where there is one, else to everyone. Within such a transaction, too."""
     rollout = Rollout.objects.filter(decision=decision, stage=Stage.SHADOW).first()
+    if rollout is not None and not signing.verifies(rollout):
+        raise NotSigned(NOT_OURS)
     if rollout is None:
         return begin(decision, by)
     return _next(rollout, by)
@@ -54,7 +57,8 @@ def approved(decision: PromotionDecision, by: str) -> Deployment | None:
 
 def waits(decision: PromotionDecision) -> bool:
     """Whether an operator's word on it is still to come."""
-    return decision.approval_needed and not Approval.objects.filter(decision=decision, approved=True).exists()
+    given = Approval.objects.filter(decision=decision, approved=True).first()
+    return decision.approval_needed and not (given and signing.verifies(given))
 
 
 def rollouts_advance() -> str:
@@ -64,6 +68,8 @@ def rollouts_advance() -> str:
         rollout = selectors.rollout_under_way()
         if rollout is None:
             return ""
+        if not signing.verifies(rollout):
+            return _end(rollout, NOT_OURS)
         current = selectors.deployment_current()
         if current is None or rollout.decision.champion_id != current.weights_id:
             return _end(rollout, "Other weights were deployed meanwhile.")
@@ -86,13 +92,15 @@ def rollout_end(*, rollout: Rollout, by: str) -> Rollout:
 
 
 def rollout_next(*, rollout: Rollout, by: str) -> Rollout:
-    """An operator moves a rollout to its next stage before its time. Raises RolloutOver, NotApproved."""
+    """An operator moves a rollout to its next stage before its time. Raises RolloutOver, NotApproved, NotSigned."""
     with transaction.atomic():
         deployments_locked()
         rollout.refresh_from_db()
         current = selectors.deployment_current()
         if rollout.stage not in Rollout.UNDER_WAY or not current or rollout.decision.champion_id != current.weights_id:
             raise RolloutOver
+        if not signing.verifies(rollout):
+            raise NotSigned(NOT_OURS)
         if waits(rollout.decision):
             raise NotApproved
         _next(rollout, by)
@@ -126,18 +134,23 @@ def _next(rollout: Rollout, by: str, message: str = "") -> Deployment | None:
     rollout.stage_at, rollout.message = timezone.now(), message
     if rollout.stage == Stage.SHADOW and rollout.canary_share:
         rollout.stage = Stage.CANARY
-        rollout.save()
+        _write(rollout)
         return None
     rollout.stage, rollout.ended_at = Stage.FULL, rollout.stage_at
     deployment = deploy(rollout.decision, by)
-    rollout.save()
+    _write(rollout)
     return deployment
 
 
 def _end(rollout: Rollout, message: str) -> str:
     rollout.stage, rollout.message, rollout.ended_at = Stage.ENDED, message, timezone.now()
-    rollout.save()
+    _write(rollout)
     return message
+
+
+def _write(rollout: Rollout) -> None:
+    rollout.signature = signing.signature_of(rollout)
+    rollout.save()
 
 
 def _declined(decision: PromotionDecision) -> bool:

@@ -5,6 +5,8 @@ from typing import Any
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from annotations.models import DatasetItem, Photo
+from stickersnap.releases import verification
+from stickersnap.releases.exceptions import ReleaseError
 from stickersnap.releases.models import (
     Deployment,
     PromotionDecision,
@@ -20,9 +22,8 @@ SMALL = "basnet-small"
 
 
 def deployment_current() -> Deployment | None:
-    """The deployment that serves: the newest."""
-    found = Deployment.objects.select_related("weights__run__dataset", "decision").order_by("-id")
-    return found.defer("decision__evidence").first()  # long, and every process asks every second
+    """The deployment that serves: the newest rightful one."""
+    return verification.chain().current
 
 
 def deployments() -> QuerySet[Deployment]:
@@ -32,13 +33,7 @@ def deployments() -> QuerySet[Deployment]:
 
 def deployments_standing() -> list[Deployment]:
     """Those that were not taken back, oldest first: the last one serves, the one before is what a rollback goes to."""
-    standing: list[Deployment] = []
-    for deployment in deployments().order_by("id"):
-        if deployment.rollback_of_id is None:
-            standing.append(deployment)
-        else:
-            standing.pop()
-    return standing
+    return verification.chain().standing
 
 
 def best_before() -> dict[str, float]:
@@ -72,12 +67,34 @@ def rollout_under_way() -> Rollout | None:
 
 
 def canary_current() -> Rollout | None:
-    """The rollout whose challenger serves some people, as long as what it was compared with serves the others."""
+    """The rollout whose challenger serves some people, as long as it may (see `verification.permit`)."""
     rollout = rollout_under_way()
-    if rollout is None or rollout.stage != Rollout.Stage.CANARY:
+    if rollout is None or rollout.stage != Rollout.Stage.CANARY or refusal(rollout):
         return None
+    return rollout
+
+
+def unrightful() -> list[str]:
+    """What would make weights serve and may not, a sentence each; why something else serves."""
+    problem = verification.chain().problem
+    found = [problem] if problem else []
+    rollout = rollout_under_way()
+    if rollout is not None and (why := refusal(rollout)):
+        found.append(f"Rollout {str(rollout.pk)[:8]} serves nobody: {why}")
     current = deployment_current()
-    return rollout if current and current.weights_id == rollout.decision.champion_id else None
+    newest = StudentDeployment.objects.filter(champion=current.weights_id).first() if current else None
+    if newest is not None and (why := refusal(newest)):
+        found.append(f"Student {newest.pk} is not served: {why}")
+    return found
+
+
+def refusal(row: Deployment | Rollout | StudentDeployment) -> str:
+    """Why a row's weights may not be loaded now; empty where they may."""
+    try:
+        verification.permit(row)
+    except ReleaseError as error:
+        return str(error)
+    return ""
 
 
 def student_of(deployment: Deployment) -> StudentDeployment | None:
@@ -86,8 +103,11 @@ def student_of(deployment: Deployment) -> StudentDeployment | None:
         return None
     followed = StudentDeployment.objects.select_related("weights", "decision")
     for standing in reversed(deployments_standing()):
-        if standing.pk <= deployment.pk and (found := followed.filter(champion=standing.weights_id).first()):
-            return found
+        if standing.pk > deployment.pk:
+            continue
+        for found in followed.filter(champion=standing.weights_id):
+            if not refusal(found):
+                return found
     return None
 
 
@@ -129,11 +149,6 @@ def weights_trained_on(dataset_numbers: list[int]) -> list[str]:
         newest = set(heirs) - found
         found |= newest
     return sorted(found)
-
-
-def decision_of_starter(sha256: str) -> PromotionDecision | None:
-    """The decision by which shipped weights were let in."""
-    return PromotionDecision.objects.filter(challenger=sha256, kind=PromotionDecision.Kind.STARTER).first()
 
 
 def figures(weights: Weights) -> dict[str, float]:

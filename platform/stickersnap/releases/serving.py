@@ -32,17 +32,17 @@ from segmentation.golden import GoldenError, self_test
 from segmentation.predictor import EnginePredictor
 from segmentation.weights import WeightsError
 from stickersnap.api.metrics import EngineMetrics, serves
-from stickersnap.releases import selectors, services, signing
+from stickersnap.releases import selectors, services, verification
 from stickersnap.releases.canary import in_canary
-from stickersnap.releases.exceptions import CutFailed, NoBrowserGraph, NotReady, NotSigned
+from stickersnap.releases.exceptions import CutFailed, NoBrowserGraph, NotReady, NotRightful, ReleaseError
 from stickersnap.releases.fetching import weights_ensure
-from stickersnap.releases.models import Deployment, PromotionDecision
+from stickersnap.releases.models import Deployment, PromotionDecision, Rollout, StudentDeployment
 
 log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 1.0
 RETRY_SECONDS = 10.0  # until weights that could not be loaded are tried again
-UNSERVABLE = (WeightsError, GoldenError, DeviceError, NotSigned, OSError)
+UNSERVABLE = (WeightsError, GoldenError, DeviceError, ReleaseError, OSError)
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,7 @@ class Holder:
         self.canary: Canary | None = None
         self.deployment: int | None = None
         self.problem = ""
+        self.refused = ""  # what may not serve, and why: something older does instead
         self._failed: tuple[int | uuid.UUID, float] | None = None
         self._loading = threading.Lock()
         self._stop = threading.Event()
@@ -108,15 +109,24 @@ class Holder:
     def refresh(self) -> None:
         """Loads the newest deployment beside the present one, tests it, then swaps. A failure keeps the present one."""
         with self._loading:
-            newest = selectors.deployment_current()
+            chain = verification.chain()
+            newest = chain.current
+            self._note(chain.problem)
             if newest is None:
                 self.problem = str(NotReady())
+                if chain.refused and self.current is None:
+                    self.current = _shipped()
                 return
-            wanted = served_here(newest)
+            wanted = row_here(newest)
             there = self.current.weights if self.current else None
-            if (newest.id, wanted.challenger_id) != (self.deployment, there) and not self._failed_lately(newest.id):
+            if (newest.id, wanted.weights_id) != (self.deployment, there) and not self._failed_lately(newest.id):
                 self._follow(newest.id, wanted)
             self._follow_canary()
+
+    def _note(self, refused: str) -> None:
+        if refused and refused != self.refused:
+            log.error("%s What served before goes on serving.", refused)
+        self.refused = refused
 
     def _follow_canary(self) -> None:
         """Whoever the canary can't serve is served by the champion, and is told so."""
@@ -128,7 +138,7 @@ class Holder:
             if self._failed_lately(rollout.id):
                 return
             try:
-                self.canary = Canary(rollout.id, rollout.canary_share, _load(rollout.decision))
+                self.canary = Canary(rollout.id, rollout.canary_share, _load(rollout))
             except UNSERVABLE as error:
                 self._failed = (rollout.id, time.monotonic() + RETRY_SECONDS)
                 log.error("The canary of rollout %s can't be served here: %s", rollout.id, error)
@@ -138,13 +148,15 @@ class Holder:
     def _failed_lately(self, deployment: int | uuid.UUID) -> bool:
         return self._failed is not None and self._failed[0] == deployment and time.monotonic() < self._failed[1]
 
-    def _follow(self, deployment: int, decision: PromotionDecision) -> None:
-        sha256 = decision.challenger_id
+    def _follow(self, deployment: int, row: Deployment | StudentDeployment) -> None:
+        sha256 = row.weights_id
         try:
-            signing.check(decision)
+            if self.deployment is not None and deployment < self.deployment:
+                raise NotRightful(f"Deployment {self.deployment}, which serves, is gone from the database.")
+            verification.permit(row)
             if self.current is None or self.current.weights != sha256:
                 tried = self.canary.predictor if self.canary else None
-                self.current = tried if tried and tried.weights == sha256 else _load(decision)
+                self.current = tried if tried and tried.weights == sha256 else _load(row)
         except UNSERVABLE as error:
             self._failed = (deployment, time.monotonic() + RETRY_SECONDS)
             kept = self.current.weights[:12] if self.current else "nothing"
@@ -178,11 +190,24 @@ class Holder:
             self._watcher.join()
 
 
-def _load(decision: PromotionDecision) -> ServedPredictor:
-    """A predictor that passed its golden pictures, on the best backend that does. Only what is signed is loaded."""
-    signing.check(decision)
-    sha256 = decision.challenger_id
-    weights = signing.proven(decision, sets.inspect(weights_ensure(sha256)))
+def _load(row: Deployment | Rollout | StudentDeployment) -> ServedPredictor:
+    """A predictor of what a row lets serve, to the byte. Raises one of UNSERVABLE."""
+    decided = verification.permit(row)
+    return _opened(verification.weights_set(decided, sets.inspect(weights_ensure(decided.challenger))))
+
+
+def _shipped() -> ServedPredictor | None:
+    """The weights that come with the program: they serve where no deployment is rightful, until one is."""
+    try:
+        return _opened(sets.inspect(sets.starter_folder()))
+    except UNSERVABLE as error:
+        log.error("The shipped weights can't be served here: %s", error)
+        return None
+
+
+def _opened(weights: sets.WeightsSet) -> ServedPredictor:
+    """A predictor that passed its golden pictures, on the best backend that does."""
+    sha256 = weights.sha256
     reasons = []
     name = None if settings.BACKEND == "auto" else settings.BACKEND
     for candidate in candidates(settings.DEVICE, name, settings.REQUIRE_GPU, weights.card):
@@ -256,10 +281,15 @@ def predictor_current(owner: uuid.UUID | None = None) -> Predictor:
     return own.current
 
 
-def served_here(deployment: Deployment) -> PromotionDecision:
-    """The decision on what serves in this process: where there is no GPU, that on a large champion's student."""
+def row_here(deployment: Deployment) -> Deployment | StudentDeployment:
+    """What serves in this process: where there is no GPU, a large champion's student."""
     student = selectors.student_of(deployment) if on_cpu_by_student(deployment.weights.network) else None
-    return student.decision if student else deployment.decision
+    return student or deployment
+
+
+def served_here(deployment: Deployment) -> PromotionDecision:
+    """The decision on what serves in this process."""
+    return row_here(deployment).decision
 
 
 def on_cpu_by_student(network: str) -> bool:
@@ -278,7 +308,7 @@ def status() -> Status:
         device=served.device if served else None,
         backend=served.backend if served else None,
         deployment=own.deployment,
-        problem=own.problem,
+        problem=" ".join(filter(None, (own.problem, own.refused))),
         lost=served.engine.problem if served else "",
     )
 
@@ -288,13 +318,10 @@ def browser_graph() -> tuple[str, Path]:
     deployment = selectors.deployment_current()
     if deployment is None:
         raise NotReady
-    student = selectors.student_of(deployment)
-    decision = student.decision if student else deployment.decision
-    sha256 = decision.challenger_id
-    signing.check(decision)
-    folder = services.weights_folder(sha256)
+    decided = verification.permit(selectors.student_of(deployment) or deployment)
+    folder = services.weights_folder(decided.challenger)
     try:
-        found = signing.proven(decision, sets.WeightsSet(folder, sha256, sets.read_card(folder)))
+        found = verification.weights_set(decided, sets.WeightsSet(folder, decided.challenger, sets.read_card(folder)))
         path = found.form("int8")
     except WeightsError as error:
         raise NoBrowserGraph from error

@@ -2,6 +2,7 @@
 
 import io
 from contextlib import suppress
+import uuid
 from functools import lru_cache
 
 import numpy as np
@@ -23,7 +24,8 @@ from segmentation import mask as masks
 from segmentation import picture as pictures
 from segmentation import weights as sets
 from segmentation.predictor import BackendPredictor
-from stickersnap.releases import selectors
+from stickersnap.releases import selectors, verification
+from stickersnap.releases.exceptions import ReleaseError
 from stickersnap.releases.models import Rollout, ShadowAnswer
 from stickersnap.releases.store import weights_folder
 
@@ -37,7 +39,7 @@ MASKS_AT_MOST = 24
 def shadow_answer() -> int:
     """Answers some of the live photos that the challenger in shadow has not seen; how many."""
     rollout = selectors.rollout_under_way()
-    if rollout is None or rollout.stage != Rollout.Stage.SHADOW:
+    if rollout is None or rollout.stage != Rollout.Stage.SHADOW or selectors.refusal(rollout):
         challenger.cache_clear()
         return 0
     room = min(AT_ONCE, ANSWERS_AT_MOST - rollout.answers.count())
@@ -66,8 +68,8 @@ def unseen(rollout: Rollout) -> "QuerySet[Prediction]":
 def _answer(rollout: Rollout, prediction: Prediction) -> None:
     try:
         rgb = pictures.decode(bytes(prediction.photo.image)).small
-        alpha = challenger(rollout.weights_id).predict(rgb).alpha
-    except (sets.WeightsError, backends.DeviceError, pictures.PictureError, ValueError, OSError) as error:
+        alpha = challenger(rollout.pk).predict(rgb).alpha
+    except (ReleaseError, sets.WeightsError, backends.DeviceError, pictures.PictureError, ValueError, OSError) as error:
         _keep(rollout, prediction, agreement=0.0, problem=str(error)[:300], mask=None)
         return
     served = masks.resized(labels.mask_kept(prediction), (alpha.shape[1], alpha.shape[0]))
@@ -129,9 +131,10 @@ def disagreement(answer: ShadowAnswer) -> bytes:
 
 
 @lru_cache(maxsize=1)
-def challenger(sha256: str) -> BackendPredictor:
-    """The challenger, loaded once per process, whoever asks. Raises WeightsError, DeviceError."""
-    found = sets.inspect(weights_folder(sha256))
+def challenger(rollout_id: uuid.UUID) -> BackendPredictor:
+    """The challenger, loaded once per process. Raises WeightsError, DeviceError, what `verification.permit` does."""
+    decided = verification.permit(Rollout.objects.select_related("decision").get(pk=rollout_id))
+    found = verification.weights_set(decided, sets.inspect(weights_folder(decided.challenger)))
     wished = None if settings.BACKEND == "auto" else settings.BACKEND
     backend = backends.choose(found, settings.DEVICE, wished, settings.NETWORK_THREADS, settings.REQUIRE_GPU)
     return BackendPredictor(backend, found.sha256, found.card)

@@ -4,12 +4,14 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 
+from segmentation import pins
 from segmentation import weights as sets
-from stickersnap.releases import leases
+from stickersnap.releases import leases, signing
 from stickersnap.releases.models import TrainingRun, Weights
 
 
@@ -32,37 +34,53 @@ def weights_register(*, folder: Path, run: TrainingRun | None = None) -> Weights
     """
     found = sets.inspect(folder)
     if found.format == "safetensors":
-        sets.load(folder)
-    _copy_whole(found, weights_folder(found.sha256))
+        sets.load(found)
+    card = _card(found)
+    _copy_whole(found, card, weights_folder(found.sha256))
     with transaction.atomic():
         if run:
             leases.held(run)
         weights, _ = Weights.objects.get_or_create(
-            sha256=found.sha256, defaults={"network": found.network, "card": found.card, "run": run}
+            sha256=found.sha256, defaults={"network": found.network, "card": card, "run": run}
         )
-    if found.forms and weights.card.get("forms") != found.forms:
-        weights.card = found.card
-        weights.save(update_fields=["card"])
+        if weights.card != card or not signing.verifies(weights):
+            weights.card, weights.network = card, found.network
+            weights.save(update_fields=["card", "network"])
+            signing.signed(weights)
     return weights
 
 
-def _is_there(found: sets.WeightsSet, target: Path) -> bool:
+def _card(found: sets.WeightsSet) -> dict[str, Any]:
+    """The card that these weights have here: the one they were registered with, and the forms that came since.
+
+    The shipped weights have that of the program.
+    """
+    known = Weights.objects.filter(sha256=found.sha256).first()
+    shipped = pins.pinned(sets.starter_folder()) == pins.pins_of(found.card)
+    if known is None or shipped or not signing.verifies(known):
+        return found.card
+    return {**known.card, "forms": found.forms} if found.forms else known.card
+
+
+def _is_there(found: sets.WeightsSet, card: dict[str, Any], target: Path) -> bool:
     try:
         there = sets.inspect(target)
         whole = all(there.form(name) for name in there.forms)
     except sets.WeightsError:
         return False
-    return whole and found.forms in ({}, there.forms)
+    return whole and pins.pins_of(there.card) == pins.pins_of(card)
 
 
-def _copy_whole(found: sets.WeightsSet, target: Path) -> None:
-    if _is_there(found, target):
+def _copy_whole(found: sets.WeightsSet, card: dict[str, Any], target: Path) -> None:
+    if _is_there(found, card, target):
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".arriving-") as aside:
         whole = Path(aside) / target.name
         try:
-            shutil.copytree(found.folder, whole)
+            shutil.copytree(found.folder, whole, ignore=shutil.ignore_patterns(pins.PINS))
+            if card != found.card:
+                sets.write_card(whole, card)
         except shutil.Error as error:  # a list of all that could not be copied
             (_, _, why), *_ = error.args[0]
             raise OSError(f"The weights can't be kept in {target.parent}: {why}. Mend that first.") from error

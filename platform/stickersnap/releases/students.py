@@ -67,6 +67,8 @@ def student_deploy(decision: PromotionDecision, by: str) -> StudentDeployment:
     signing.check(decision)
     assert decision.run is not None
     assert decision.run.teacher is not None
-    return StudentDeployment.objects.create(
-        weights=decision.challenger, decision=decision, champion=decision.run.teacher, by=by
+    return signing.signed(
+        StudentDeployment.objects.create(
+            weights=decision.challenger, decision=decision, champion=decision.run.teacher, by=by
+        )
     )

@@ -35,6 +35,7 @@ class Rollout(models.Model):
     by = models.CharField(max_length=150)
     created_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    signature = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
 
     class Meta:
         ordering = ["-created_at"]
@@ -82,6 +83,7 @@ class StudentDeployment(models.Model):
     champion = models.ForeignKey("releases.Weights", on_delete=models.PROTECT, related_name="students")
     by = models.CharField(max_length=150)
     created_at = models.DateTimeField(auto_now_add=True)
+    signature = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
 
     class Meta:
         ordering = ["-id"]

@@ -14,7 +14,7 @@ from annotations import services as labels
 from annotations.models import Correction, Photo, Prediction
 from segmentation import mask as masks
 from segmentation import picture as pictures
-from stickersnap.releases import canary, rollouts, selectors, services, serving, shadow
+from stickersnap.releases import canary, rollouts, selectors, services, serving, shadow, signing
 from stickersnap.releases.exceptions import NotApproved, RolloutOver
 from stickersnap.releases.models import Deployment, RetrainPolicy, Rollout, ShadowAnswer
 from stickersnap.releases.store import weights_folder
@@ -47,6 +47,7 @@ def under_way():
 
 def later(rollout, **time):
     Rollout.objects.filter(id=rollout.id).update(stage_at=timezone.now() - timedelta(**time))
+    signing.signed(Rollout.objects.get(id=rollout.id))
 
 
 def bring(owner, predictor, rgb, name="photo"):

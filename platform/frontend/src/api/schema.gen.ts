@@ -1086,6 +1086,8 @@ export interface components {
             schedule: components["schemas"]["Schedule"];
             /** @description The trial under way. */
             rollout: components["schemas"]["Rollout"] | null;
+            /** @description What would make weights serve, and may not: it was not signed, say. */
+            unrightful: string[];
         };
         PaginatedDeploymentList: {
             /** @example 123 */

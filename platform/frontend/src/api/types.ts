@@ -159,4 +159,5 @@ export type ShadowAnswer = Answer<Schemas["ShadowAnswer"]>;
 export interface Overview {
   schedule: Answer<Schemas["Schedule"]>;
   rollout: Rollout | null;
+  unrightful: string[];
 }

@@ -33,6 +33,9 @@ class OverviewSerializer(serializers.Serializer):
 
     schedule = ScheduleSerializer()
     rollout = RolloutSerializer(allow_null=True, help_text="The trial under way.")
+    unrightful = serializers.ListField(
+        child=serializers.CharField(), help_text="What would make weights serve, and may not: it was not signed, say."
+    )
 
 
 class FindingSerializer(serializers.Serializer):
@@ -55,7 +58,11 @@ class OverviewView(APIView):
     @extend_schema(responses=OverviewSerializer)
     def get(self, request: Request) -> Response:
         """What the schedule waits for, and the trial under way."""
-        answer = {"schedule": overview.schedule(datetime.now(UTC)), "rollout": selectors.rollout_under_way()}
+        answer = {
+            "schedule": overview.schedule(datetime.now(UTC)),
+            "rollout": selectors.rollout_under_way(),
+            "unrightful": selectors.unrightful(),
+        }
         return Response(OverviewSerializer(answer).data)
 
 

@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
 from stickersnap.accounts.models import User
 from stickersnap.releases import approvals, signing
@@ -22,7 +23,7 @@ class Command(BaseCommand):
             word.add_argument("number", type=int)
             word.add_argument("--by", required=True, help="your name as an operator")
             word.add_argument("--comment", default="", help="why, for those who look later")
-        actions.add_parser("verify", help="which decisions this installation's key signed")
+        actions.add_parser("verify", help="whether this installation's key signed all that makes weights serve")
         sign = actions.add_parser("sign", help="sign again with the present key, so that a former one can be dropped")
         sign.add_argument(
             "--trust", type=int, nargs="+", default=[], metavar="ID", help="decisions whose key is lost, to be believed"
@@ -63,26 +64,33 @@ class Command(BaseCommand):
         return decision
 
     def _verify(self, **_: Any) -> None:
-        forged = [decision.pk for decision in PromotionDecision.objects.iterator() if not signing.verifies(decision)]
-        count = PromotionDecision.objects.count()
+        forged = []
+        for what, rows in signing.all_rows():
+            unsigned = [row.pk for row in rows if not signing.verifies(row)]
+            if unsigned:
+                forged.append(f"{what} {unsigned} of {rows.count()}")
         if forged:
-            raise CommandError(f"Not signed by this installation: decisions {forged} of {count}. They deploy nothing.")
-        self.stdout.write(f"All {count} decisions are signed by this installation.")
+            raise CommandError(f"Not signed by this installation: {', '.join(forged)}. They make nothing serve.")
+        count = PromotionDecision.objects.count()
+        self.stdout.write(
+            f"All {count} decisions are signed by this installation, and so is what was made to serve by them."
+        )
 
     def _sign(self, *, trust: list[int], **_: Any) -> None:
         signed, left = 0, []
-        for decision in PromotionDecision.objects.iterator():
-            if signing.verifies(decision, by_present_key=True):
-                continue
-            if not signing.verifies(decision) and decision.pk not in trust:
-                left.append(decision.pk)
-                continue
-            decision.signature = signing.signature_of(decision)
-            decision.save(update_fields=["signature"])
-            signed += 1
-        self.stdout.write(f"{signed} decisions are signed again.")
+        with transaction.atomic():
+            for what, rows in signing.all_rows():
+                for row in rows:
+                    if signing.verifies(row, by_present_key=True):
+                        continue
+                    if not signing.verifies(row) and signing.decision_id(row) not in trust:
+                        left.append(f"{what} {row.pk}")
+                        continue
+                    signing.signed(row)
+                    signed += 1
+        self.stdout.write(f"{signed} rows are signed again.")
         if left:
             raise CommandError(
-                f"Decisions {left} were signed by no key known here, and stay as they are. "
-                "If you know them to be right: `manage.py decision sign --trust ID …`."
+                f"{', '.join(left)}: signed by no key known here; they stay as they are. If you know a decision to be "
+                "right: `manage.py decision sign --trust ID …`, with what was made to serve by it."
             )
