@@ -32,7 +32,9 @@ restore() {
         database=$(basename "$dump" .dump)
         in_postgres dropdb --username stickersnap --maintenance-db postgres --if-exists --force "$database"
         in_postgres createdb --username stickersnap --maintenance-db postgres "$database"
-        in_postgres pg_restore --username stickersnap --dbname "$database" --exit-on-error --single-transaction < "$dump"
+        # What the role that serves may do is granted anew by `migrate`, which runs before the service starts.
+        in_postgres pg_restore --username stickersnap --dbname "$database" --no-owner --no-acl --exit-on-error \
+            --single-transaction < "$dump"
     done
     $COMPOSE run --rm --no-deps -T worker tar --directory "$state" --extract --file - < "$1/state.tar"
     $COMPOSE up --detach --wait --wait-timeout 600

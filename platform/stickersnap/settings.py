@@ -18,7 +18,10 @@ SECRET_KEY = secret_key(env.text("DJANGO_SECRET_KEY"), STATE)
 SECRET_KEY_FALLBACKS = env.words("DJANGO_SECRET_KEY_FALLBACKS", [])
 ALLOWED_HOSTS = env.words("STICKERSNAP_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 
-DATABASE_URL = env.text("DATABASE_URL") or postgres.url(STATE) or "postgresql:///stickersnap"
+DATABASE_URL = env.text("DATABASE_URL")
+# The role that owns the tables, for migrations alone. Empty with a DATABASE_URL: its role does both.
+DATABASE_OWNER_URL = env.text("DATABASE_OWNER_URL") or ("" if DATABASE_URL else postgres.url(STATE) or "")
+DATABASE_URL = DATABASE_URL or postgres.url(STATE, role=postgres.SERVING) or "postgresql:///stickersnap"
 DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

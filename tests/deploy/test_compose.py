@@ -17,6 +17,7 @@ SERVICE = {"web", "worker", "migrate"}
 DUMMY = {
     "DJANGO_SECRET_KEY": "k" * 64,
     "POSTGRES_PASSWORD": "p" * 48,
+    "POSTGRES_SERVING_PASSWORD": "s" * 48,
     "STICKERSNAP_DOMAIN": "snap.test",
     "LETSENCRYPT_EMAIL": "operator@snap.test",
 }
@@ -43,7 +44,7 @@ def test_it_has_every_part(services):
 
 def test_every_secret_is_required_and_says_what_to_set(text):
     secrets = [found for found in VARIABLE.finditer(text) if SECRET.search(found[1])]
-    assert {found[1] for found in secrets} == {"DJANGO_SECRET_KEY", "POSTGRES_PASSWORD"}
+    assert {found[1] for found in secrets} == {"DJANGO_SECRET_KEY", "POSTGRES_PASSWORD", "POSTGRES_SERVING_PASSWORD"}
     for name, operator, message in (found.groups() for found in secrets):
         assert operator == "?", f"{name} may be missing"
         assert "deploy/.env" in message
@@ -55,7 +56,15 @@ def test_no_value_is_a_literal_secret(services):
             if SECRET.search(name):
                 assert value is None or VARIABLE.match(value), f"{name} is written out"
             if "@" in str(value):
-                assert "${POSTGRES_PASSWORD:?" in value
+                assert re.search(r"\$\{POSTGRES_(SERVING_)?PASSWORD:\?", value)
+
+
+def test_who_serves_is_not_told_how_to_be_the_owner(services):
+    for name in SERVICE:
+        environment = services[name]["environment"]
+        assert environment["DATABASE_URL"].startswith("postgresql://stickersnap_serving:${POSTGRES_SERVING_PASSWORD:?")
+        assert ("DATABASE_OWNER_URL" in environment) == (name == "migrate")
+        assert ("${POSTGRES_PASSWORD" in str(environment)) == (name == "migrate")
 
 
 def test_every_setting_is_described_and_reaches_the_service(root, services):
@@ -64,7 +73,7 @@ def test_every_setting_is_described_and_reaches_the_service(root, services):
     assert len(read) > 20
     described = set(re.findall(r"^(\w+)=", (root / ".env.example").read_text(), re.M))
     assert read - described == set()
-    assert read - set(services["web"]["environment"]) == set()
+    assert read - set(services["web"]["environment"]) == {"DATABASE_OWNER_URL"}
 
 
 def test_nginx_alone_is_reached_from_outside(services):

@@ -257,7 +257,7 @@ def test_the_shipped_card_is_the_one_that_is_pinned(folder: Path) -> None:
     card = weights.read_card(folder)
     for changed in ({**card, "subject_threshold": 1.0}, {**card, "forms": {}}):
         (folder / weights.CARD).write_text(json.dumps(changed))
-        with pytest.raises(weights.WeightsError, match="is not the card that pins.json pins"):
+        with pytest.raises(weights.WeightsError, match=r"is not the card that pins\.json pins"):
             weights.inspect(folder)
     weights.write_card(folder, {**card, "note": "by our own code"})
     assert weights.inspect(folder).card["note"] == "by our own code"

@@ -27,6 +27,7 @@ from stickersnap.embedded.logs import rotate, tail
 
 DATABASE = "stickersnap"
 SUPERUSER = "postgres"
+SERVING = "stickersnap"  # the role that serves: it owns nothing (see `roles`)
 MAJOR_VERSION = 18
 START_SECONDS = 600  # crash recovery replays the write-ahead log first
 STOP_SECONDS = 60
@@ -85,15 +86,15 @@ def running(state: Path) -> bool:
     return _alive(_data(state))
 
 
-def url(state: Path, database: str = DATABASE) -> str | None:
-    """The URL of ``database`` on the server running under ``state``, or None where none runs.
+def url(state: Path, database: str = DATABASE, role: str = SUPERUSER) -> str | None:
+    """The URL of ``database`` on the server running under ``state``, for a role, or None where none runs.
 
     Cheap: one small file is read, nothing is connected to, only the standard library is imported.
     """
     lines = _pid_file_lines(_data(state))
     if len(lines) < 5 or not _pid_exists(int(lines[0])):
         return None
-    return f"postgresql://{SUPERUSER}@/{database}?host={quote(lines[4], safe='/')}&port={lines[3]}"
+    return f"postgresql://{role}@/{database}?host={quote(lines[4], safe='/')}&port={lines[3]}"
 
 
 def _data(state: Path) -> Path:

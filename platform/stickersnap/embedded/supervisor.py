@@ -79,8 +79,9 @@ class Supervisor:
 
     def _start(self) -> None:
         began = time.monotonic()
-        environment = self._environment(self._database())
-        self._prepare(environment)
+        serving, owner = self._database()
+        environment = self._environment(serving)
+        self._prepare({**environment, "DATABASE_OWNER_URL": owner})
         gunicorn = ["gunicorn", "stickersnap.wsgi", "--config", str(self.root / "deploy" / "gunicorn.conf.py")]
         worker = ["django", "procrastinate", "worker"]
         for name, module in (("web", gunicorn), ("worker", worker)):
@@ -96,12 +97,14 @@ class Supervisor:
             child.proven = True  # whoever is killed from now on is started again, however often
         self._welcome(ready, time.monotonic() - began)
 
-    def _database(self) -> str:
+    def _database(self) -> tuple[str, str]:
+        """The URLs of the database for the role that serves, and for its owner."""
         if self.database_url:
             self.say("PostgreSQL: the one DATABASE_URL names")
-            return self.database_url
+            return self.database_url, os.environ.get("DATABASE_OWNER_URL", "")
         self.say("PostgreSQL: starting …")
-        return postgres.start(self.state)
+        owner = postgres.start(self.state)
+        return postgres.url(self.state, role=postgres.SERVING) or owner, owner
 
     def _prepare(self, environment: dict[str, str]) -> None:
         """Migrations and starter weights, by a process of its own: only now is it known where the database is."""
@@ -188,6 +191,7 @@ class Supervisor:
             | os.environ
             | {
                 "DATABASE_URL": database_url,
+                "DATABASE_OWNER_URL": "",  # who serves need not know it
                 "DJANGO_SETTINGS_MODULE": "stickersnap.settings",
                 "STICKERSNAP_STATE": str(self.state),
                 "WEB_BIND": f"{self.host}:{self.port}",

@@ -20,6 +20,7 @@ from procrastinate.contrib.django.models import ProcrastinateWorker
 
 from annotations.dvc import DvcError, Workspace
 from segmentation import weights as sets
+from stickersnap.embedded import roles
 from stickersnap.releases import selectors, services, verification
 from stickersnap.releases.exceptions import ReleaseError
 from stickersnap.releases.models import Deployment
@@ -50,7 +51,7 @@ def findings(url: str) -> list[Finding]:
     if found[0].health is not Health.ILL:
         deployment = selectors.deployment_current()
         ready = readyz(url)
-        found += [worker(), deployed(deployment), rightful(), web(url, ready, deployment), loop()]
+        found += [role(), worker(), deployed(deployment), rightful(), web(url, ready, deployment), loop()]
         found.append(device(ready))
     return [*found, disk(), remote()]
 
@@ -71,6 +72,16 @@ def database() -> Finding:
 
 def _place(params: dict[str, Any]) -> str:
     return str(params.get("host") or "the local socket")
+
+
+def role() -> Finding:
+    """Whether the role that serves can do more than serve."""
+    found = roles.present()
+    if found.serves_alone:
+        return Finding("role", Health.WELL, f"{found.name} serves; it owns no table and is no superuser.")
+    what = "a superuser of PostgreSQL" if found.superuser else "the owner of the tables"
+    cure = "Set DATABASE_OWNER_URL, and another role in DATABASE_URL: deploy/README.md, Two roles."
+    return Finding("role", Health.NOTE, f"{found.name} serves and is {what}: it could switch the rules off. {cure}")
 
 
 def worker() -> Finding:

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from stickersnap.embedded.roles import as_owner
 from stickersnap.releases.services import starter_deploy
 
 
@@ -16,8 +17,9 @@ class Command(BaseCommand):
     requires_migrations_checks = False
 
     def handle(self, *args: Any, **options: Any) -> None:
-        executor = MigrationExecutor(connection)
-        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        with as_owner():
+            executor = MigrationExecutor(connection)
+            missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
         if missing:
             self._say(f"Database: {len(missing)} migrations …")
             call_command("migrate", interactive=False, verbosity=0)
