@@ -9,7 +9,7 @@ import os
 import tempfile
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -97,14 +97,17 @@ def version_get(number: int) -> DatasetVersion:
     return version
 
 
-def corrections_new() -> int:
-    """How many approved corrections no version holds yet, as they are now, nor was made without, on purpose."""
+def corrections_new(without: Collection[int] = ()) -> int:
+    """How many approved corrections no version holds yet, as they are now, nor was made without, on purpose.
+
+    Versions whose numbers are in `without` do not count.
+    """
     rows = gathering.approved()
     seen: set[tuple[uuid.UUID | None, int | None]] = set()
     for start in range(0, len(rows), BATCH):
         some = [row.correction for row in rows[start : start + BATCH]]
         for model in (DatasetItem, LeftOut):
-            known = model.objects.filter(correction__in=some).order_by()
+            known = model.objects.filter(correction__in=some).exclude(dataset__in=without).order_by()
             seen.update(known.values_list("correction", "correction_version").distinct())
     return sum((row.correction, row.version) not in seen for row in rows)
 

@@ -143,7 +143,8 @@ def _verdict(run: TrainingRun, challenger: Weights, evaluation: dict[str, Any]) 
 
 
 def _bytes(weights: Weights) -> int:
-    return sets.inspect(weights_folder(weights.sha256)).file.stat().st_size
+    """Of the file alone: it was hashed when it came in, and is again when it is loaded."""
+    return sets.WeightsSet(weights_folder(weights.sha256), weights.sha256, weights.card).file.stat().st_size
 
 
 def _misleading(run: TrainingRun, challenger: Weights, evaluation: dict[str, Any]) -> str:

@@ -81,7 +81,7 @@ def self_test(folder: Path) -> dict[str, Any]:
     found = sets.inspect(folder)
     wished = None if settings.BACKEND == "auto" else settings.BACKEND
     failures: list[Exception] = []
-    for name in backends.candidates(settings.DEVICE, wished, settings.REQUIRE_GPU):
+    for name in backends.candidates(settings.DEVICE, wished, settings.REQUIRE_GPU, found.card):
         try:
             backend = backends.open_backend(name, found, settings.NETWORK_THREADS)
             golden.self_test(BackendPredictor(backend, found.sha256, found.card), half=backend.half)

@@ -9,7 +9,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from annotations import gathering, suspicion, trust
-from annotations.datasets import corrections_new
 from segmentation import backends
 from segmentation import weights as sets
 from stickersnap.releases import checkup, gate, holdout, registry, runs, selectors, tasks
@@ -34,7 +33,7 @@ def forecast(now: datetime | None = None) -> list[Finding]:
 def schedule(policy: RetrainPolicy, now: datetime) -> Finding:
     """What the schedule would say; a run asked for by hand does not ask it."""
     why_not = tasks.not_now(policy, now)
-    new = f"{several(corrections_new(), 'new approved correction')} since the last version."
+    new = f"{several(selectors.corrections_new(), 'new approved correction')} since the last version."
     if selectors.run_unfinished() is not None:
         new += " The last run failed; the next takes up what it was to learn."
     if why_not:

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from annotations.datasets import corrections_new
 from stickersnap.releases import forecast, selectors, tasks
 from stickersnap.releases.checkup import Finding
 from stickersnap.releases.models import RetrainPolicy
@@ -31,7 +30,7 @@ class Schedule:
 def schedule(now: datetime) -> Schedule:
     """The schedule by the policy as it is."""
     policy = selectors.policy_or_default()
-    new, unfinished = corrections_new(), selectors.run_unfinished() is not None
+    new, unfinished = selectors.corrections_new(), selectors.run_unfinished() is not None
     lacking = 0 if unfinished else max(0, policy.corrections_minimum - new)
     return Schedule(at=next_start(policy, now), corrections=new, lacking=lacking, unfinished=unfinished)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
+from annotations import datasets
 from annotations.models import DatasetItem, Photo
 from stickersnap.releases import verification
 from stickersnap.releases.exceptions import ReleaseError
@@ -116,6 +117,25 @@ def may_be_shown(run: TrainingRun, image_sha256: str) -> bool:
     and its owner still lets it be learned from."""
     items = DatasetItem.objects.filter(dataset=run.dataset, image_sha256__startswith=image_sha256)
     return Photo.objects.filter(id__in=items.values("photo"), consented_at__isnull=False).exists()
+
+
+def corrections_new() -> int:
+    """How many approved corrections the next run would be the first to learn from.
+
+    What only weights that were rolled back learned from is new again, until a run has tried it once more.
+    """
+    return datasets.corrections_new(without=_taken_back())
+
+
+def _taken_back() -> set[int]:
+    """The dataset versions that only runs saw whose weights, or whose champion, were rolled back and do not stand."""
+    standing = {row.weights_id for row in verification.chain().standing}
+    rollbacks = Deployment.objects.filter(rollback_of__isnull=False)
+    back = set(rollbacks.values_list("rollback_of__weights", flat=True)) - standing
+    runs = TrainingRun.objects.filter(kind=TrainingRun.Kind.CHAMPION, dataset__isnull=False)
+    lost = dict(runs.filter(Q(weights__in=back) | Q(champion__in=back)).values_list("id", "dataset"))
+    kept = runs.exclude(id__in=lost).values_list("dataset", flat=True)
+    return {version for version in lost.values() if version is not None} - set(kept)
 
 
 def run_active() -> TrainingRun | None:

@@ -1,8 +1,8 @@
 """A challenger answers live photos silently, in the worker, after they were answered. Nobody waits for it."""
 
 import io
-from contextlib import suppress
 import uuid
+from contextlib import suppress
 from functools import lru_cache
 
 import numpy as np

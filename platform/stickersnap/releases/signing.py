@@ -130,9 +130,11 @@ def all_rows() -> Iterator[tuple[str, QuerySet[Any]]]:
         )
 
 
-def decision_id(row: Any) -> int | None:
-    """The decision that a row is, or hangs on; None for registered weights."""
-    return row.pk if row._meta.model_name == "promotiondecision" else getattr(row, "decision_id", None)
+def decisions_of(row: Any) -> set[int]:
+    """The decision that a row is, or hangs on; those on registered weights."""
+    if row._meta.model_name == "weights":
+        return set(row.decisions.values_list("pk", flat=True))
+    return {row.pk if row._meta.model_name == "promotiondecision" else row.decision_id}
 
 
 def name(row: Any) -> str:

@@ -7,7 +7,6 @@ from django.utils import timezone
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
-from annotations.datasets import corrections_new
 from stickersnap.releases import registry, rollouts, runs, selectors, shadow, students
 from stickersnap.releases.exceptions import ReleaseError
 from stickersnap.releases.models import RetrainPolicy, TrainingRun
@@ -52,7 +51,7 @@ def not_now(policy: RetrainPolicy, now: datetime) -> str:
         return "The last challenger is still being tried."
     if selectors.run_unfinished() is not None:
         return ""
-    new = corrections_new()
+    new = selectors.corrections_new()
     if new < policy.corrections_minimum:
         return f"{new} new approved corrections, {policy.corrections_minimum} needed."
     return ""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from annotations.models import DatasetVersion
-from stickersnap.releases import overview, services, tasks
+from stickersnap.releases import overview, selectors, services, tasks
 from stickersnap.releases.models import RetrainPolicy, TrainingRun
 
 pytestmark = pytest.mark.django_db
@@ -43,7 +43,7 @@ def ran(monkeypatch):
     ],
 )
 def test_the_next_start_is_the_first_that_the_schedule_itself_would_take(ran, monkeypatch, policy, hours, expected):
-    monkeypatch.setattr(tasks, "corrections_new", lambda: 1000)
+    monkeypatch.setattr(selectors, "corrections_new", lambda: 1000)
     wanted = RetrainPolicy(enabled=True, **policy)
     if hours is not None:
         ran(NOON - timedelta(hours=hours))
@@ -59,7 +59,7 @@ def test_the_next_start_is_the_first_that_the_schedule_itself_would_take(ran, mo
 
 def test_it_says_how_many_corrections_are_lacking(olga, monkeypatch):
     services.starter_deploy()
-    monkeypatch.setattr(overview, "corrections_new", lambda: 8)
+    monkeypatch.setattr(selectors, "corrections_new", lambda: 8)
     told = olga.get("/api/v1/releases/overview/").json()
     assert told == {"schedule": {"at": None, "corrections": 8, "lacking": 12, "unfinished": False}, "rollout": None}
     assert not RetrainPolicy.objects.exists(), "reading changes nothing"

@@ -9,7 +9,7 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from annotations.models import DatasetVersion
-from stickersnap.releases import services, tasks
+from stickersnap.releases import selectors, services, tasks
 from stickersnap.releases.models import RetrainPolicy, TrainingRun
 
 pytestmark = pytest.mark.django_db
@@ -19,7 +19,7 @@ NOON = datetime(2026, 11, 23, 12, 7, tzinfo=UTC)
 @pytest.fixture
 def corrections(monkeypatch):
     def there_are(number):
-        monkeypatch.setattr(tasks, "corrections_new", lambda: number)
+        monkeypatch.setattr(selectors, "corrections_new", lambda: number)
 
     there_are(20)
     return there_are
@@ -120,3 +120,21 @@ def test_a_killed_workers_job_is_taken_up_again_and_old_jobs_are_forgotten():
         cursor.execute("UPDATE procrastinate_events SET at = at - interval '8 days' WHERE job_id = %s", [job])
     async_to_sync(tasks.jobs_forget.func)(0)
     assert not ProcrastinateJob.objects.filter(id=job).exists()
+
+
+def test_what_a_champion_learned_from_that_was_rolled_back_is_new_again_until_it_is_tried(finished_run, approve):
+    services.starter_deploy()
+    run = finished_run()
+    correction = approve()
+    item = run.dataset.items.first()
+    run.dataset.items.filter(pk=item.pk).update(correction=correction.id, correction_version=correction.version)
+    assert selectors.corrections_new() == 0
+    services.promotion_decide(run=run, by="olga")
+    TrainingRun.objects.update(state="promoted")
+    assert selectors.corrections_new() == 0
+    services.rollback(by="olga")
+    assert selectors.corrections_new() == 1
+    starter = selectors.deployment_current().weights
+    again = {"dataset": run.dataset, "champion": starter, "base": starter}
+    TrainingRun.objects.create(network="basnet-small", minutes=1, requested_by="olga", state="refused", **again)
+    assert selectors.corrections_new() == 0

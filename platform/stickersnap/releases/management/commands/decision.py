@@ -83,7 +83,7 @@ class Command(BaseCommand):
                 for row in rows:
                     if signing.verifies(row, by_present_key=True):
                         continue
-                    if not signing.verifies(row) and signing.decision_id(row) not in trust:
+                    if not signing.verifies(row) and not signing.decisions_of(row) & set(trust):
                         left.append(f"{what} {row.pk}")
                         continue
                     signing.signed(row)
