@@ -14,7 +14,11 @@ const decision = (fields: Record<string, unknown>) =>
 const schedule = (fields: Record<string, unknown>) =>
   made({
     policy: { enabled: true, corrections_minimum: 20, shadow_share: 0, canary_share: 0 },
-    overview: { schedule: { at: "2026-11-23T13:07:00Z", corrections: 8, lacking: 12, ...fields }, rollout: null, unrightful: [] },
+    overview: {
+      schedule: { at: "2026-11-23T13:07:00Z", corrections: 8, lacking: 12, ...fields },
+      rollout: null,
+      unrightful: [],
+    },
   });
 
 describe("the loop", () => {
