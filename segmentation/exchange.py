@@ -7,6 +7,7 @@ import io
 import numpy as np
 from PIL import Image
 
+from segmentation import structure
 from segmentation.mask import GREY_8_BIT, PNG, Alpha, MaskError, encode_png
 
 ADVICE = "A mask is a greyscale PNG, white where the subject is, or a PNG whose transparency is the mask."
@@ -24,6 +25,8 @@ def as_grey_png(data: bytes, size: tuple[int, int]) -> bytes:
 
 
 def _alpha(data: bytes, size: tuple[int, int]) -> Alpha:
+    if structure.Structure(data, "png").flaw():
+        raise MaskError("not_a_mask", structure.MANY)
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             if image.size != tuple(size):

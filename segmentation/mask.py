@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from segmentation import structure
+
 Alpha = NDArray[np.uint8]
 
 HALF = 128
@@ -61,6 +63,8 @@ def decode_png(data: bytes, size: tuple[int, int] | None = None, *, empty: bool 
         raise MaskError("wrong_size", f"The mask has {width}×{height} pixels, the photo {size[0]}×{size[1]}: match it.")
     if width * height > MAX_PIXELS:
         raise MaskError("wrong_size", f"The mask has {width}×{height} pixels: send at most 50 megapixels.")
+    if structure.Structure(data, "png").flaw():
+        raise MaskError("not_a_mask", structure.MANY)
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             alpha = np.array(image)

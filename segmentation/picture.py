@@ -166,6 +166,8 @@ def pixels_of_png(png: pngs.Png, image: Image.Image) -> Picture:
         png = pngs.mended(png)
         image = opened(png.data, "png")
         image.load()
+    if structure.rows_missing(png.data, image):
+        raise damaged()
     upper, lower = pngs.halves(png, image)
     meaning = png.meaning
 

@@ -11,6 +11,7 @@ import random
 import re
 import struct
 import time
+import zlib
 from collections.abc import Iterator
 from itertools import islice
 
@@ -40,6 +41,7 @@ RARE = {0xC3: "lossless", 0xCB: "lossless", **dict.fromkeys((0xC5, 0xC6, 0xC7, 0
 SCAN, END = 0xDA, 0xD9
 APPLICATIONS = (*range(0xE0, 0xF0), 0xFE)
 ALONE = (0x01, *range(0xD0, 0xD9))  # markers without a length
+UNPACKED = 1 << 20
 MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]", re.DOTALL)
 TIFF = re.compile(rb"II\*\x00|MM\x00\*")
 CONTAINERS = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"iinf": 6, b"iref": 4, b"moov": 0, b"trak": 0, b"mdia": 0}
@@ -135,6 +137,30 @@ class Structure:
         if not set(last if isinstance(last, tuple) else (last,)) <= GREY:
             return False
         return means(self.data) != means(self.data[: self.jpeg.end] + NOISE + b"\xff\xd9")
+
+
+def rows_missing(data: bytes, image: Image.Image) -> bool:
+    """Do a PNG's data, decoded as `image`, end before its rows do, so that black stands for the rest?
+
+    Looked into where the last row is all zeros: then the bytes that the data unpack to are counted.
+    """
+    if (
+        len(data) < 33
+        or data[28]
+        or image.crop((0, image.height - 1, image.width, image.height)).getbbox(alpha_only=False)
+    ):
+        return False
+    width, height, depth, kind = struct.unpack(">IIBB", data[16:26])
+    row = 1 + (width * depth * {2: 3, 4: 2, 6: 4}.get(kind, 1) + 7) // 8
+    unpack, size, offset = zlib.decompressobj(), 0, 8
+    for name in png_parts(data):
+        length = int.from_bytes(data[offset : offset + 4])
+        packed = data[offset + 8 : offset + 8 + length] if name == b"IDAT" else b""
+        offset += 12 + length
+        while packed and size < row * height:
+            size += len(unpack.decompress(packed, UNPACKED))
+            packed = unpack.unconsumed_tail
+    return size < row * height
 
 
 def means(data: bytes) -> bytes:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segmentation import picture, structure
+from segmentation import exchange, mask, picture, structure
 from segmentation.picture import PictureError, TookTooLongError, TruncatedImageError
 
 DRAWN = Image.fromarray(np.random.default_rng(0).integers(0, 255, (120, 160, 3), np.uint8))
@@ -172,3 +172,25 @@ def test_in_bands_a_picture_is_the_same(mode, monkeypatch):
     whole = picture.decode(data).rgb
     monkeypatch.setattr(picture, "BAND_PIXELS", 1_000)
     assert (picture.decode(data).rgb == whole).all()
+
+
+@pytest.mark.parametrize("mode", ["L", "I;16"])
+def test_a_mask_is_counted_like_a_photo(mode):
+    data = saved(DRAWN.convert("L").convert(mode), "PNG")
+    flooded = behind(data, 33, chunk(b"teSt") * 20_000)
+    with pytest.raises(mask.MaskError) as caught:
+        mask.decode_png(exchange.as_grey_png(flooded, DRAWN.size))
+    assert caught.value.code == "not_a_mask"
+
+
+@pytest.mark.parametrize(("depth", "kind", "row"), [(8, 2, 300), (8, 0, 100), (16, 6, 800), (1, 0, 13)])
+def test_a_png_whose_data_end_early_is_truncated_not_black(depth, kind, row):
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 100, 100, depth, kind, 0, 0, 0))
+
+    def png(rows: int) -> bytes:
+        pixels = zlib.compress((b"\0" + bytes([170]) * row) * 10 + (b"\0" + bytes(row)) * (rows - 10))
+        return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", pixels) + chunk(b"IEND")
+
+    picture.decode(png(100))  # black below, and whole
+    with pytest.raises(TruncatedImageError):
+        picture.decode(png(10))
