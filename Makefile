@@ -9,7 +9,7 @@ NPM := sh scripts/npm.sh
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --constraint constraints.txt
 FRONTEND := platform/frontend
 SOURCES := $(shell find $(FRONTEND)/src $(FRONTEND)/public -type f 2>/dev/null) \
-	$(wildcard $(FRONTEND)/*.html $(FRONTEND)/*.ts $(FRONTEND)/*.json)
+	$(wildcard $(FRONTEND)/*.html $(FRONTEND)/*.ts $(FRONTEND)/*.json) platform/stickersnap/routes.json
 # Workers of the tests: what owns a service, a browser or a disk stays on one of them (tests/conftest.py).
 WORKERS ?= 2
 # The quick ring: what needs neither database nor network, and ends in seconds.

@@ -63,6 +63,24 @@ class DeletedPhoto(models.Model):
         return str(self.id)
 
 
+class TrashedPhoto(models.Model):
+    """A deleted photo that can still be had back, and what it was before: whose, and whether it could be learned from.
+
+    Until then the photo itself has another owner, whom nobody is, and no consent: see `trash`.
+    """
+
+    photo = models.OneToOneField(Photo, on_delete=models.CASCADE, primary_key=True, related_name="trashed")
+    owner = models.UUIDField(db_index=True)
+    consented_at = models.DateTimeField(null=True)
+    trashed_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-trashed_at"]
+
+    def __str__(self) -> str:
+        return str(self.photo_id)
+
+
 class Prediction(models.Model):
     """What one set of weights made of a photo: a soft mask of it, and how sure the network was."""
 

@@ -21,7 +21,8 @@ STATES = {"approve": "approved", "reject": "rejected"}
 
 def corrections() -> QuerySet[Correction]:
     """Corrections, each with its photo and the prediction it started from, and none of their bytes."""
-    labelled = Correction.objects.select_related("photo", "prediction").prefetch_related("reviews")
+    labelled = Correction.objects.filter(photo__trashed=None).select_related("photo", "prediction")
+    labelled = labelled.prefetch_related("reviews")
     return labelled.defer(*Correction.HEAVY, "photo__image", "prediction__mask")
 
 

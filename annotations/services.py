@@ -38,6 +38,7 @@ from annotations.models import (
     Quarantine,
     RefinedMask,
     Review,
+    TrashedPhoto,
 )
 from annotations.submissions import Submission as Submission
 from annotations.submissions import mask_submitted
@@ -173,12 +174,15 @@ def photo_delete(*, photo: Photo) -> list[str]:
         raise NotFound
     datasets = DatasetItem.objects.filter(photo=photo.id).values_list("dataset_id", flat=True).distinct()
     seen_by = lineage.weights_trained_on(list(datasets))
-    _bury(held)
+    photos_bury(held)
     return seen_by
 
 
-def _bury(gone: list[tuple[uuid.UUID, uuid.UUID]]) -> int:
-    """Deletes photos, (id, owner) each, with all that was made of them, and remembers whose they were; how many."""
+def photos_bury(gone: list[tuple[uuid.UUID, uuid.UUID]]) -> int:
+    """Deletes photos, (id, owner) each, with all that was made of them, and remembers whose they were; how many.
+
+    They are held to be deleted, see `holding`.
+    """
     DeletedPhoto.objects.bulk_create([DeletedPhoto(id=id_, owner=owner) for id_, owner in gone], ignore_conflicts=True)
     Photo.objects.filter(id__in=[id_ for id_, _ in gone]).delete()
     return len(gone)
@@ -297,7 +301,13 @@ def _review(
 
 def consent_apply(*, owner: uuid.UUID, consented_at: datetime | None) -> int:
     """Marks all of an owner's photos as allowed for learning, or, with None, as no longer allowed."""
+    TrashedPhoto.objects.filter(owner=owner).update(consented_at=consented_at)
     return Photo.objects.filter(owner=owner).update(consented_at=consented_at)
+
+
+def photo_consent(*, photo: Photo, consented_at: datetime | None) -> None:
+    """Marks this photo alone as allowed for learning, or, with None, as no longer allowed."""
+    Photo.objects.filter(id=photo.id).update(consented_at=consented_at)
 
 
 @transaction.atomic
@@ -311,6 +321,7 @@ def owner_replace(*, old: uuid.UUID, new: uuid.UUID) -> None:
     Correction.objects.filter(author=old).update(author=new)
     reviews.own_approvals_withdraw(author=new)
     DeletedPhoto.objects.filter(owner=old).update(owner=new)
+    TrashedPhoto.objects.filter(owner=old).update(owner=new)
     _quarantines_replace(old, new)
 
 
@@ -330,5 +341,5 @@ def photos_expire(*, hours: int) -> int:
     """
     now = timezone.now()
     DeletedPhoto.objects.filter(deleted_at__lt=now - timedelta(hours=hours)).delete()
-    old = Photo.objects.filter(consented_at=None, created_at__lt=now - timedelta(hours=hours))
-    return _bury(photos_held_to_delete(old, wait=False))
+    old = Photo.objects.filter(consented_at=None, trashed=None, created_at__lt=now - timedelta(hours=hours))
+    return photos_bury(photos_held_to_delete(old, wait=False))

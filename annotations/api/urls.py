@@ -5,6 +5,7 @@ from annotations.api import reviews, trust, views
 urlpatterns = [
     path("photos/", views.PhotoListView.as_view(), name="photos"),
     path("photos/<uuid:photo_id>/", views.PhotoView.as_view(), name="photo"),
+    path("photos/<uuid:photo_id>/restore/", views.PhotoRestoreView.as_view(), name="photo-restore"),
     path("photos/<uuid:photo_id>/image/", views.PhotoImageView.as_view(), name="photo-image"),
     path("predictions/<uuid:prediction_id>/mask.png", views.PredictionMaskView.as_view(), name="prediction-mask"),
     path("predictions/<uuid:prediction_id>/cutout.png", views.CutoutView.as_view(), name="prediction-cutout"),

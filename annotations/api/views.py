@@ -21,7 +21,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from annotations import admission, lineage, recent, selectors, services
+from annotations import admission, lineage, recent, selectors, services, trash
 from annotations.api import serializers
 from annotations.api.answers import Timing, name_predictor, picture_response
 from annotations.api.bodies import PICTURES
@@ -118,12 +118,29 @@ class PhotoView(OwnerView):
         photo = selectors.photo_get(photo_id, owner_of(request), request.user)
         return Response(self.get_serializer(photo).data)
 
-    @extend_schema(responses=serializers.DeletedSerializer)
+    @extend_schema(
+        responses=serializers.DeletedSerializer,
+        parameters=[OpenApiParameter("undo", bool, description="It can be restored for a quarter of an hour.")],
+    )
     def delete(self, request: Request, photo_id: uuid.UUID) -> Response:
         photo = selectors.photo_owned(photo_id, owner_of(request))
-        seen_by = services.photo_delete(photo=photo)
+        undo = "undo" in request.query_params
+        seen_by = trash.photo_trash(photo=photo) if undo else services.photo_delete(photo=photo)
         recent.photos.forget(photo.sha256)
         return Response({"deleted": photo_id, "weights_that_saw_it": seen_by})
+
+
+class PhotoRestoreView(OwnerView):
+    """Brings back a photo that was deleted with `?undo=1`, and all that was made of it."""
+
+    permission_classes = [AllowAny]
+    serializer_class = serializers.PhotoSerializer
+
+    @extend_schema(request=None, responses=serializers.PhotoSerializer)
+    def post(self, request: Request, photo_id: uuid.UUID) -> Response:
+        owner = owner_of(request)
+        trash.photo_restore(photo_id=photo_id, owner=owner)
+        return Response(self.get_serializer(selectors.photo_get(photo_id, owner, request.user)).data)
 
 
 class PhotoImageView(APIView):

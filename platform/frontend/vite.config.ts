@@ -12,6 +12,7 @@ export default defineConfig(({ command }) => ({
   // Bulma 1.0 and Buefy 3 still use Sass functions that Sass calls deprecated.
   css: { preprocessorOptions: { scss: { quietDeps: true } } },
   server: {
+    fs: { allow: [".", "../stickersnap/routes.json"] },
     proxy: {
       "/api": server,
       "/healthz": server,

@@ -13,10 +13,12 @@ from stickersnap.validate.api import ValidateView
 api: list[URLPattern | URLResolver] = [
     path("session/", accounts.SessionView.as_view(), name="session"),
     path("session/consent/", accounts.ConsentView.as_view(), name="consent"),
+    path("photos/<uuid:photo_id>/consent/", accounts.PhotoConsentView.as_view(), name="photo-consent"),
     path("session/login/", accounts.LoginView.as_view(), name="login"),
     path("session/logout/", accounts.LogoutView.as_view(), name="logout"),
     path("", include("annotations.api.urls")),
     path("stickers/", stickers.StickerListView.as_view(), name="stickers"),
+    path("stickers/preview/", stickers.StickerPreviewView.as_view(), name="sticker-preview"),
     path("stickers/<uuid:sticker_id>/file/", stickers.StickerFileView.as_view(), name="sticker-file"),
     path("validate/", ValidateView.as_view(), name="validate"),
     path("", include("stickersnap.releases.api.urls")),
@@ -31,10 +33,7 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
-    *[path(name, pages.page, name=name) for name in ("review", "queue", "releases", "login")],
-    path("trust", pages.page, name="trust-page"),
-    path("releases/<path:rest>", pages.page, name="releases-page"),
-    path("fix/<uuid:photo_id>", pages.page, name="fix"),
+    *pages.addresses(),
 ]
 admin.site.site_header = admin.site.site_title = "StickerSnap"
 admin.site.index_title = "Tables"

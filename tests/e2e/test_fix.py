@@ -112,7 +112,7 @@ def test_what_is_painted_is_the_sticker_pixel_for_pixel(
     shot(page, "painted")
     page.get_by_role("button", name="Save").click()
     shot(page, "consent")
-    answer_consent(page, "Yes, learn from it")
+    answer_consent(page, "All my photos")
     expect(page).to_have_url(stack.url + "/")
     card = page.get_by_role("article", name=CAT)
     expect(card.get_by_alt_text(f"Sticker of {CAT}")).to_be_visible()
@@ -168,7 +168,7 @@ def test_undo_and_redo_are_exact(page, photographs, make_sticker, api) -> None:
 
 def test_consent_is_asked_once_and_can_be_taken_back(page, photographs, make_sticker, api, shot) -> None:
     make_sticker(page, photographs / CAT)
-    for version, consent in ((1, "Yes, learn from it"), (2, None)):
+    for version, consent in ((1, "All my photos"), (2, None)):
         fix(page, api(page), row=60 + 40 * version)
         if consent:
             answer_consent(page, consent)

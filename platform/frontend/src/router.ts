@@ -3,6 +3,7 @@ import { createRouter, createWebHistory, type RouteLocationNormalized } from "vu
 import { whenRefused } from "./api/client";
 import type { Role } from "./api/types";
 import { useSession } from "./composables/useSession";
+import ROUTES from "../../stickersnap/routes.json"; // which Django answers with this page, too
 import MakerPage from "./pages/MakerPage.vue";
 
 declare module "vue-router" {
@@ -31,78 +32,88 @@ function arrive(): void {
   heading.focus({ preventScroll: true });
 }
 
-export function makeRouter(history = createWebHistory("/")) {
+export function makeRouter(places = createWebHistory("/")) {
   const router = createRouter({
-    history,
-    scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
+    history: places,
+    // Where a card is come back to, the maker itself goes there.
+    scrollBehavior: (_to, _from, saved) => (window.history.state?.card ? false : (saved ?? { top: 0 })),
     routes: [
-      { path: "/", name: "maker", component: MakerPage, meta: { title: "Stickers" } },
+      { path: ROUTES.maker, name: "maker", component: MakerPage, meta: { title: "Stickers" } },
       {
-        path: "/fix/:photo",
+        path: ROUTES.fix,
         name: "fix",
         component: () => import("./pages/FixPage.vue"),
         meta: { title: "Fix", bare: true },
       },
       {
-        path: "/review",
+        path: ROUTES.review,
         component: () => import("./pages/ReviewPage.vue"),
         meta: { title: "Review", role: "reviewer" },
       },
-      { path: "/queue", component: () => import("./pages/QueuePage.vue"), meta: { title: "Queue", role: "reviewer" } },
       {
-        path: "/releases",
+        path: ROUTES.queue,
+        component: () => import("./pages/QueuePage.vue"),
+        meta: { title: "Queue", role: "reviewer" },
+      },
+      {
+        path: ROUTES.releases,
         component: () => import("./pages/ReleasesPage.vue"),
         meta: { title: "Releases", role: "operator" },
       },
       {
-        path: "/releases/runs/:id",
+        path: ROUTES.run,
         name: "run",
         component: () => import("./pages/RunPage.vue"),
         props: true,
         meta: { title: "Run", role: "operator" },
       },
       {
-        path: "/releases/decisions/:id(\\d+)",
+        path: ROUTES.decision,
         name: "decision",
         component: () => import("./pages/DecisionPage.vue"),
         props: true,
         meta: { title: "Decision", role: "operator" },
       },
       {
-        path: "/releases/deployments",
+        path: ROUTES.deployments,
         component: () => import("./pages/DeploymentsPage.vue"),
         meta: { title: "Deployments", role: "operator" },
       },
       {
-        path: "/releases/datasets",
+        path: ROUTES.datasets,
         component: () => import("./pages/DatasetsPage.vue"),
         meta: { title: "Datasets", role: "operator" },
       },
       {
-        path: "/releases/datasets/:number(\\d+)",
+        path: ROUTES.dataset,
         name: "dataset",
         component: () => import("./pages/DatasetPage.vue"),
         props: true,
         meta: { title: "Dataset", role: "operator" },
       },
       {
-        path: "/releases/lineage/:kind/:id",
+        path: ROUTES.lineage,
         name: "lineage",
         component: () => import("./pages/LineagePage.vue"),
         props: true,
         meta: { title: "Lineage", role: "operator" },
       },
       {
-        path: "/releases/trials",
+        path: ROUTES.trials,
         component: () => import("./pages/TrialsPage.vue"),
         meta: { title: "Trials", role: "operator" },
       },
       {
-        path: "/trust",
+        path: ROUTES.trust,
         component: () => import("./pages/TrustPage.vue"),
         meta: { title: "Trust", role: "operator" },
       },
-      { path: "/login", name: "login", component: () => import("./pages/LoginPage.vue"), meta: { title: "Log in" } },
+      {
+        path: ROUTES.login,
+        name: "login",
+        component: () => import("./pages/LoginPage.vue"),
+        meta: { title: "Log in" },
+      },
       {
         path: "/:rest(.*)*",
         component: () => import("./pages/NotFoundPage.vue"),

@@ -1,5 +1,5 @@
 /** What releases, decisions and runs are called, in words for people. */
-import type { Decision, Policy, Run, RunState } from "./api/types";
+import type { Correction, Decision, Policy, Run, RunState } from "./api/types";
 import { duration } from "./format";
 
 /** The words of the decision's kinds in the admin, too. */
@@ -94,3 +94,29 @@ export function sayPolicy(policy: Policy): string[] {
 }
 
 const share = (part: number) => `${Math.round(part * 1000) / 10} %`;
+
+/** What became of somebody's fix, in words for its author; null while it is nobody else's matter. */
+export function sayVerdict({
+  state,
+  reason,
+}: Pick<Correction, "state" | "reason">): { text: string; tone: string } | null {
+  switch (state) {
+    case "waiting":
+      return { text: "Your fix waits for a reviewer to look at it.", tone: "quiet" };
+    case "approved":
+      return { text: "Your fix was approved: StickerSnap may learn from it. Thank you.", tone: "tone-good" };
+    case "rejected":
+      return {
+        text: `StickerSnap does not learn from your fix: “${reason}”. Your sticker keeps it.`,
+        tone: "tone-warn",
+      };
+    default:
+      return null;
+  }
+}
+
+/** How long photos are kept that nobody may learn from: "7 days", "36 hours". */
+export function keptFor(hours: number | undefined): string {
+  if (!hours) return "a while";
+  return hours % 24 ? count(hours, "hour") : count(hours / 24, "day");
+}

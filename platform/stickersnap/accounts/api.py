@@ -1,7 +1,9 @@
 """The browser session over HTTP: who is here, and what they allow."""
 
+import uuid
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth import authenticate, login, logout
 from django.http import HttpRequest, HttpResponse
@@ -17,9 +19,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from annotations.owners import owner_of
+from annotations.selectors import photo_owned, photos_of
 from stickersnap.accounts.models import User
 from stickersnap.accounts.selectors import consent_latest
-from stickersnap.accounts.services import consent_answer
+from stickersnap.accounts.services import consent_answer, consent_answer_photo
 from stickersnap.accounts.tries import TooManyTries
 
 
@@ -36,8 +39,11 @@ class PersonSerializer(serializers.ModelSerializer):
 
 class SessionSerializer(serializers.Serializer):
     user = PersonSerializer(allow_null=True)
-    consent = serializers.BooleanField()
+    consent = serializers.BooleanField(help_text="All photos, those to come included, may be learned from.")
     consent_asked = serializers.BooleanField()
+    photos = serializers.IntegerField(help_text="How many photos of this person are here.")
+    photos_consented = serializers.IntegerField(help_text="How many of them may be learned from.")
+    retention_hours = serializers.IntegerField(help_text="When the others are deleted.")
 
 
 class ConsentSerializer(serializers.Serializer):
@@ -52,12 +58,16 @@ class LoginSerializer(serializers.Serializer):
 def session_of(request: HttpRequest | Request) -> dict[str, Any]:
     """Who is here, whether they allow learning, and whether they were ever asked."""
     user: Any = request.user
-    answer = consent_latest(owner_of(request))
+    owner = owner_of(request)
+    answer, photos = consent_latest(owner), photos_of(owner)
     return SessionSerializer(
         {
             "user": user if user.is_authenticated else None,
             "consent": answer is not None and answer.given,
             "consent_asked": answer is not None,
+            "photos": photos.count(),
+            "photos_consented": photos.filter(consented_at__isnull=False).count(),
+            "retention_hours": settings.RETENTION_HOURS,
         }
     ).data
 
@@ -83,6 +93,20 @@ class ConsentView(APIView):
         given = ConsentSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         consent_answer(owner=owner_of(request), given=given.validated_data["consent"])
+        return Response(session_of(request))
+
+
+class PhotoConsentView(APIView):
+    """May StickerSnap learn from this one photo? Whatever was answered about all of them stays."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(request=ConsentSerializer, responses=SessionSerializer)
+    def put(self, request: Request, photo_id: uuid.UUID) -> Response:
+        given = ConsentSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        owner = owner_of(request)
+        consent_answer_photo(owner=owner, photo=photo_owned(photo_id, owner), given=given.validated_data["consent"])
         return Response(session_of(request))
 
 

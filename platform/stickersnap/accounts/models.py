@@ -43,9 +43,10 @@ class Tries(models.Model):
 
 
 class Consent(models.Model):
-    """One answer to "may we learn from your pictures?". The newest counts; all are kept."""
+    """One answer to "may we learn from your pictures?", all of them or one. The newest counts; all are kept."""
 
     owner = models.UUIDField()
+    photo = models.UUIDField(null=True, help_text="The one photo it is about; empty: all of them.")
     given = models.BooleanField()
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -6,8 +6,8 @@ from stickersnap.accounts.models import Consent
 
 
 def consent_latest(owner: uuid.UUID) -> Consent | None:
-    """The newest answer, None where nobody asked yet."""
-    return Consent.objects.filter(owner=owner).first()
+    """The newest answer about all of somebody's photos, None where nobody asked yet."""
+    return Consent.objects.filter(owner=owner, photo=None).first()
 
 
 def consent_of(owner: uuid.UUID) -> bool:

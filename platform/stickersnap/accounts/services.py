@@ -5,7 +5,8 @@ import uuid
 from django.db import transaction
 from django.utils import timezone
 
-from annotations.services import consent_apply, owner_replace
+from annotations.models import Photo
+from annotations.services import consent_apply, owner_replace, photo_consent
 from stickersnap.accounts.models import Consent, User
 from stickersnap.accounts.selectors import consent_latest
 
@@ -15,6 +16,14 @@ def consent_answer(*, owner: uuid.UUID, given: bool) -> Consent:
     """Keeps the answer and applies it to every photo of this owner, those already here included."""
     consent = Consent.objects.create(owner=owner, given=given)
     consent_apply(owner=owner, consented_at=timezone.now() if given else None)
+    return consent
+
+
+@transaction.atomic
+def consent_answer_photo(*, owner: uuid.UUID, photo: Photo, given: bool) -> Consent:
+    """Keeps the answer about one photo and applies it to that one alone. `photo` must be this owner's."""
+    consent = Consent.objects.create(owner=owner, photo=photo.id, given=given)
+    photo_consent(photo=photo, consented_at=timezone.now() if given else None)
     return consent
 
 

@@ -11,6 +11,7 @@ from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
+from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,8 +24,8 @@ from annotations.api.bodies import PICTURES
 from annotations.exceptions import NoSubjectFound
 from annotations.lineage import predictor_current
 from annotations.owners import owner_of
+from segmentation import exchange, subjects
 from segmentation import picture as pictures
-from segmentation import subjects
 from segmentation.picture import EmptyUploadError
 from stickersnap.stickers import selectors, services
 from stickersnap.stickers.models import Sticker
@@ -56,6 +57,24 @@ class StickerInputSerializer(WishSerializer):
     """What to make."""
 
     photo = serializers.UUIDField()
+
+
+class PreviewSerializer(serializers.Serializer):
+    """A fix that is being painted, and how its sticker is to be."""
+
+    photo = serializers.UUIDField()
+    mask = serializers.FileField(help_text="A PNG of the photo's size, as a correction takes it.")
+    target = serializers.ChoiceField(choices=Sticker.Target.choices, default=Sticker.Target.TELEGRAM)
+    outline = serializers.BooleanField(default=True)
+
+
+class ShownSerializer(serializers.Serializer):
+    """Of which photos the stickers are asked for."""
+
+    photo = serializers.ListField(
+        child=serializers.UUIDField(), allow_empty=False, max_length=100, help_text="Repeat it for each photo."
+    )
+    target = serializers.ChoiceField(choices=Sticker.Target.choices, default=Sticker.Target.PNG)
 
 
 class StickerSerializer(serializers.ModelSerializer):
@@ -90,7 +109,8 @@ class StickerSerializer(serializers.ModelSerializer):
         return reverse("sticker-file", args=[sticker.id])
 
     def get_bytes(self, sticker: Sticker) -> int:
-        return len(sticker.file)
+        stored: int | None = getattr(sticker, "stored", None)  # a list counts without reading every file
+        return len(sticker.file) if stored is None else stored
 
     def get_filename(self, sticker: Sticker) -> str:
         return selectors.filename(sticker)
@@ -100,6 +120,15 @@ class StickerListView(APIView):
     """Makes a sticker of a photo: of its newest correction if it has one, else of its prediction."""
 
     permission_classes = [AllowAny]
+
+    @extend_schema(parameters=[ShownSerializer], responses=StickerSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """Those that are there already, of the requester's photos as these are masked now."""
+        given = ShownSerializer(data={**request.query_params.dict(), "photo": request.query_params.getlist("photo")})
+        given.is_valid(raise_exception=True)
+        wish = given.validated_data
+        stickers = selectors.stickers_current(wish["photo"], owner_of(request), wish["target"])
+        return Response(StickerSerializer(stickers, many=True).data)
 
     @extend_schema(request=StickerInputSerializer, responses={201: StickerSerializer})
     def post(self, request: Request) -> Response:
@@ -112,6 +141,30 @@ class StickerListView(APIView):
             sticker = services.sticker_render(photo=photo, author=owner, wish=wish, stage=timing.stage)
         response = Response(StickerSerializer(sticker).data, status=201)
         response["X-Weights"], response["X-Device"] = sticker.prediction.weights, sticker.prediction.device
+        say_times(response, timing)
+        return response
+
+
+class StickerPreviewView(APIView):
+    """The file that a fix would make, before it is saved. Nothing is kept."""
+
+    permission_classes = [AllowAny]
+    parser_classes = [MultiPartParser]
+
+    @extend_schema(
+        request={"multipart/form-data": PreviewSerializer},
+        responses={(200, "image/png"): OpenApiResponse(OpenApiTypes.BINARY), (200, "image/webp"): OpenApiTypes.BINARY},
+    )
+    def post(self, request: Request) -> HttpResponse:
+        given = PreviewSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        fields, timing = given.validated_data, Timing()
+        photo = labels.photo_get(fields["photo"], owner_of(request), request.user)
+        mask = exchange.as_grey_png(fields["mask"].read(), (photo.width, photo.height))
+        wish = services.Wish(target=fields["target"], outline=fields["outline"], subject=subjects.ALL)
+        with admission.made_of(photo.width * photo.height):
+            file = services.sticker_previewed(photo=photo, mask=mask, wish=wish, stage=timing.stage)
+        response = HttpResponse(file.data, content_type=file.media_type, headers={"Cache-Control": "no-store"})
         say_times(response, timing)
         return response
 

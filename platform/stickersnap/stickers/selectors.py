@@ -2,11 +2,15 @@
 
 import re
 import uuid
+from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Any
 
+from django.db.models.functions import Length
+
 from annotations.exceptions import NotFound
-from annotations.selectors import seen_by
+from annotations.models import Photo
+from annotations.selectors import latest_correction, latest_prediction, photos_of, seen_by
 from stickersnap.stickers.models import Sticker
 
 
@@ -17,6 +21,22 @@ def sticker_get(sticker_id: uuid.UUID, owner: uuid.UUID, user: Any) -> Sticker:
     if sticker is None:
         raise NotFound
     return sticker
+
+
+def stickers_current(photo_ids: Iterable[uuid.UUID], owner: uuid.UUID, target: str) -> list[Sticker]:
+    """The stickers of an owner's photos that show their present masks, the newest first; `stored` is a file's bytes."""
+    photos = {photo.id: photo for photo in photos_of(owner).filter(id__in=photo_ids)}
+    made = Sticker.objects.filter(photo__in=photos, target=target).annotate(stored=Length("file"))
+    return [sticker for sticker in made if _is_current(sticker, photos[sticker.photo_id], owner)]
+
+
+def _is_current(sticker: Sticker, photo: Photo, owner: uuid.UUID) -> bool:
+    prediction, correction = latest_prediction(photo), latest_correction(photo, owner)
+    return (sticker.prediction_id, sticker.correction_id, sticker.correction_version) == (
+        prediction and prediction.id,
+        correction and correction.id,
+        correction and correction.version,
+    )
 
 
 def filename(sticker: Sticker) -> str:

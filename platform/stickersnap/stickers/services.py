@@ -87,6 +87,19 @@ def sticker_render(*, photo: Photo, author: uuid.UUID, wish: Wish, stage: Stage 
         return Sticker.objects.get_or_create(**made_of, defaults=fields)[0]
 
 
+def sticker_previewed(*, photo: Photo, mask: bytes, wish: Wish, stage: Stage = untimed) -> StickerFile:
+    """The very file that a fix with this mask would make; nothing is kept. `mask` is a grey PNG of the photo's size.
+
+    Raises segmentation.mask.MaskError for a bad mask, NoSubjectFound when there is nothing to cut.
+    """
+    size = photo.width, photo.height
+    alpha = masks.decode_png(mask, size)
+    with stage("decode"):
+        decoded = recent.photos.get(photo.sha256)
+        rgb, small = scaled(lambda: bytes(photo.image), size, alpha, SIDES[wish["target"]], decoded)
+    return _made(rgb, small, wish, stage)
+
+
 def sticker_made(
     *, upload: bytes, picture: pictures.Picture, alpha: np.ndarray, wish: Wish, stage: Stage = untimed
 ) -> StickerFile:

@@ -6,6 +6,7 @@ import uuid
 import pytest
 from django.conf import global_settings
 from django.contrib.auth.hashers import make_password
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.test import Client, override_settings
 
@@ -128,3 +129,31 @@ def test_passwords_are_kept_by_a_slow_hasher():
     assert algorithm == "pbkdf2_sha256"
     assert int(iterations) >= 600_000, "what OWASP asks of PBKDF2 with SHA-256"
     assert make_password(PASSWORD).startswith("md5$"), "and in tests time is not spent on that"
+
+
+@pytest.fixture
+def two_photos(client, monkeypatch, starter, as_png, cat, coffee) -> list[str]:
+    """The ids of two photos of this browser session."""
+    monkeypatch.setattr("stickersnap.releases.serving.predictor_current", lambda *_: starter)
+    files = [SimpleUploadedFile("photo.png", as_png(picture)) for picture in (cat, coffee)]
+    return [client.post("/api/v1/photos/", {"image": file}).json()["id"] for file in files]
+
+
+def allow(client, path: str, given: bool = True):
+    return client.put(f"/api/v1/{path}/consent/", {"consent": given}, content_type="application/json")
+
+
+def test_one_photo_is_allowed_without_the_others(client, two_photos):
+    one, other = two_photos
+    told = allow(client, f"photos/{one}").json()
+    assert (told["consent"], told["consent_asked"]) == (False, False), "the next photo is asked about again"
+    assert (told["photos"], told["photos_consented"], told["retention_hours"]) == (2, 1, 168)
+    assert [client.get(f"/api/v1/photos/{photo}/").json()["consent"] for photo in two_photos] == [True, False]
+    assert allow(client, f"photos/{one}", given=False).json()["photos_consented"] == 0
+    assert allow(Client(), f"photos/{other}").status_code == 404
+
+
+def test_a_no_for_all_takes_back_what_single_photos_were_allowed(client, two_photos):
+    allow(client, f"photos/{two_photos[0]}")
+    assert allow(client, "session", given=False).json()["photos_consented"] == 0
+    assert allow(client, "session").json()["photos_consented"] == 2

@@ -257,3 +257,62 @@ def as_jpeg(rgb: np.ndarray, times: int) -> bytes:
 def pixels(data: bytes) -> np.ndarray:
     """Premultiplied, so that the colour of what can't be seen does not count: H×W×4 int."""
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGBA").convert("RGBa")).astype(int)
+
+
+def shown(client, *photos: dict, **wanted) -> list[dict]:
+    answer = client.get("/api/v1/stickers/", {"photo": [photo["id"] for photo in photos]} | wanted)
+    assert answer.status_code == 200
+    return answer.json()
+
+
+def test_a_gallery_hears_of_the_stickers_that_are_there(client, as_png, cat, coffee):
+    first, second = upload(client, as_png(cat)), upload(client, as_png(coffee))
+    assert shown(client, first, second) == []
+    made = [make(client, photo, target="telegram").json() for photo in (first, second)]
+    plain = make(client, first, target="telegram", outline=False).json()
+    make(client, first, target="png")
+    with CaptureQueriesContext(connection) as queries:
+        there = shown(client, first, second, target="telegram")
+    assert {sticker["id"] for sticker in there} == {plain["id"], *(sticker["id"] for sticker in made)}
+    assert {sticker["bytes"] for sticker in there} == {plain["bytes"], *(sticker["bytes"] for sticker in made)}
+    assert not any('"file",' in query["sql"] for query in queries), "a list reads no file"
+    assert shown(Client(), first, second, target="telegram") == []
+
+
+def test_a_sticker_of_an_older_mask_is_not_shown_as_the_present_one(client, as_png, cat):
+    photo = upload(client, as_png(cat))
+    make(client, photo)
+    assert len(shown(client, photo)) == 1
+    mask = SimpleUploadedFile("mask.png", masks.encode_png(np.full(cat.shape[:2], 255, np.uint8)))
+    form = encode_multipart(BOUNDARY, {"photo": photo["id"], "mask": mask})
+    assert client.put(f"/api/v1/corrections/{uuid.uuid4()}/", form, content_type=MULTIPART_CONTENT).status_code == 201
+    assert shown(client, photo) == []
+    fixed = make(client, photo).json()
+    assert [sticker["id"] for sticker in shown(client, photo)] == [fixed["id"]]
+
+
+def test_too_many_or_no_photos_are_said(client):
+    for ids in ([], ["cat"], [str(uuid.uuid4())] * 101):
+        answer = client.get("/api/v1/stickers/", {"photo": ids})
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+
+
+def test_the_preview_of_a_fix_is_the_file_that_the_fix_makes(client, as_png, cat, disc):
+    photo = upload(client, as_png(cat))
+    mask = masks.encode_png(disc(*cat.shape[:2]))
+
+    def preview(client, **wish):
+        form = {"photo": photo["id"], "mask": SimpleUploadedFile("mask.png", mask)} | wish
+        return client.post("/api/v1/stickers/preview/", form)
+
+    shown = [preview(client), preview(client, outline="false")]
+    assert [answer["Cache-Control"] for answer in shown] == ["no-store"] * 2
+    assert not Sticker.objects.exists()
+    form = encode_multipart(BOUNDARY, {"photo": photo["id"], "mask": SimpleUploadedFile("mask.png", mask)})
+    assert client.put(f"/api/v1/corrections/{uuid.uuid4()}/", form, content_type=MULTIPART_CONTENT).status_code == 201
+    for answer, outline in zip(shown, (True, False), strict=True):
+        made = make(client, photo, target="telegram", outline=outline).json()
+        assert answer.content == client.get(made["file_url"]).content
+    assert preview(Client()).status_code == 404
+    mask = masks.encode_png(disc(5, 5))
+    assert preview(client).status_code == 400

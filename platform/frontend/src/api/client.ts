@@ -26,6 +26,13 @@ export interface RequestOptions {
   signal?: AbortSignal;
 }
 
+let answered: (answered: boolean) => void = () => {};
+
+/** Called after every call: whether there was an answer, whatever it said. */
+export function whenAnswered(handler: typeof answered): void {
+  answered = handler;
+}
+
 type Refused = (error: ApiError) => void;
 let onRefused: Refused = () => {};
 
@@ -58,6 +65,11 @@ export async function getBytes(url: string, options?: RequestOptions): Promise<A
   return (await send("GET", url, undefined, options)).arrayBuffer();
 }
 
+/** What a POST answers, where that is a file. */
+export async function postForFile(url: string, form: FormData, options?: RequestOptions): Promise<Blob> {
+  return (await send("POST", url, form, options)).blob();
+}
+
 /** An address of this very host: pagination names the host the server believes it has. */
 export function pathOf(url: string): string {
   const { pathname, search } = new URL(url, location.origin);
@@ -87,6 +99,7 @@ async function send(method: string, url: string, body?: unknown, options: Reques
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw unreachable();
   }
+  answered(true);
   if (!response.ok) throw refuse(errorOf(response.status, await response.text(), response.headers.get("Retry-After")));
   return response;
 }
@@ -108,6 +121,7 @@ export function upload<Answer>(
     xhr.onerror = () => reject(unreachable());
     xhr.onabort = () => reject(new DOMException("The upload was stopped.", "AbortError"));
     xhr.onload = () => {
+      answered(true);
       const ok = xhr.status >= 200 && xhr.status < 300;
       const answer = ok ? parse(xhr.responseText) : null;
       if (answer) resolve(answer as Answer);
@@ -148,6 +162,7 @@ function csrfHeader(): Record<string, string> {
 }
 
 function unreachable(): ApiError {
+  answered(false);
   return new ApiError("unreachable", "StickerSnap can't be reached. Check the connection, then try again.", 0);
 }
 

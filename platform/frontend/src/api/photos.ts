@@ -1,9 +1,13 @@
-import { get, pathOf, remove, upload } from "./client";
+import { get, pathOf, post, remove, upload } from "./client";
 import type { DeletedPhoto, Page, Photo } from "./types";
 
 export const listPhotos = (url = "/api/v1/photos/") => get<Page<Photo>>(pathOf(url));
 export const readPhoto = (id: string) => get<Photo>(`/api/v1/photos/${id}/`);
+/** For good, and at once. */
 export const deletePhoto = (id: string) => remove<DeletedPhoto>(`/api/v1/photos/${id}/`);
+/** Out of sight at once, gone for good after a quarter of an hour: until then `restorePhoto` brings it back. */
+export const trashPhoto = (id: string) => remove<DeletedPhoto>(`/api/v1/photos/${id}/?undo=1`);
+export const restorePhoto = (id: string) => post<Photo>(`/api/v1/photos/${id}/restore/`);
 /** Consented photos nobody has corrected yet, the most uncertain first. */
 export const listPhotosToCorrect = (url = "/api/v1/queue/correct/") => get<Page<Photo>>(pathOf(url));
 

@@ -144,6 +144,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/photos/{photo_id}/consent/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** @description May StickerSnap learn from this one photo? Whatever was answered about all of them stays. */
+        put: operations["v1_photos_consent_update"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/photos/{photo_id}/image/": {
         parameters: {
             query?: never;
@@ -155,6 +172,23 @@ export interface paths {
         get: operations["v1_photos_image_retrieve"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/photos/{photo_id}/restore/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Brings back a photo that was deleted with `?undo=1`, and all that was made of it. */
+        post: operations["v1_photos_restore_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -687,7 +721,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** @description Those that are there already, of the requester's photos as these are masked now. */
+        get: operations["v1_stickers_list"];
         put?: never;
         /** @description Makes a sticker of a photo: of its newest correction if it has one, else of its prediction. */
         post: operations["v1_stickers_create"];
@@ -708,6 +743,23 @@ export interface paths {
         get: operations["v1_stickers_file_retrieve"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stickers/preview/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description The file that a fix would make, before it is saved. Nothing is kept. */
+        post: operations["v1_stickers_preview_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1389,6 +1441,20 @@ export interface components {
             /** Format: date-time */
             readonly created_at: string;
         };
+        /** @description A fix that is being painted, and how its sticker is to be. */
+        PreviewRequest: {
+            /** Format: uuid */
+            photo: string;
+            /**
+             * Format: binary
+             * @description A PNG of the photo's size, as a correction takes it.
+             */
+            mask: string;
+            /** @default telegram */
+            target: components["schemas"]["TargetEnum"];
+            /** @default true */
+            outline: boolean;
+        };
         Quarantine: {
             /** Format: uuid */
             author: string;
@@ -1632,8 +1698,15 @@ export interface components {
         };
         Session: {
             user: components["schemas"]["Person"] | null;
+            /** @description All photos, those to come included, may be learned from. */
             consent: boolean;
             consent_asked: boolean;
+            /** @description How many photos of this person are here. */
+            photos: number;
+            /** @description How many of them may be learned from. */
+            photos_consented: number;
+            /** @description When the others are deleted. */
+            retention_hours: number;
         };
         /** @description One live photo that the challenger would have cut otherwise. */
         ShadowAnswer: {
@@ -2165,7 +2238,10 @@ export interface operations {
     };
     v1_photos_destroy: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description It can be restored for a quarter of an hour. */
+                undo?: boolean;
+            };
             header?: never;
             path: {
                 photo_id: string;
@@ -2180,6 +2256,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    v1_photos_consent_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                photo_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConsentRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
             };
         };
     };
@@ -2201,6 +2302,27 @@ export interface operations {
                 content: {
                     "image/jpeg": string;
                     "image/png": string;
+                };
+            };
+        };
+    };
+    v1_photos_restore_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                photo_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Photo"];
                 };
             };
         };
@@ -2903,6 +3025,34 @@ export interface operations {
             };
         };
     };
+    v1_stickers_list: {
+        parameters: {
+            query: {
+                /** @description Repeat it for each photo. */
+                photo: string[];
+                /**
+                 * @description * `png` - Png
+                 *     * `whatsapp` - Whatsapp
+                 *     * `telegram` - Telegram
+                 */
+                target?: "png" | "whatsapp" | "telegram";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sticker"][];
+                };
+            };
+        };
+    };
     v1_stickers_create: {
         parameters: {
             query?: never;
@@ -2938,6 +3088,30 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                    "image/webp": string;
+                };
+            };
+        };
+    };
+    v1_stickers_preview_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["PreviewRequest"];
+            };
+        };
         responses: {
             200: {
                 headers: {

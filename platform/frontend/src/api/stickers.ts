@@ -1,10 +1,25 @@
-import { post } from "./client";
+import { get, post, postForFile } from "./client";
 import type { Sticker, Target } from "./types";
 
 /** How a sticker is to be; `subject` is "all", "largest" or a point of the photo as "x,y", 0 to 1 each. */
 export interface Wish {
   outline: boolean;
   subject: string;
+}
+
+/** The stickers of photos that are there already, as these are masked now. */
+export const listStickers = (photos: string[], target: Target) =>
+  get<Sticker[]>(
+    `/api/v1/stickers/?${new URLSearchParams([["target", target], ...photos.map((id) => ["photo", id])])}`,
+  );
+
+/** The very file that a fix with this mask would make; nothing is kept. */
+export function previewSticker(photo: string, mask: Blob, outline: boolean, signal?: AbortSignal): Promise<Blob> {
+  const form = new FormData();
+  form.append("photo", photo);
+  form.append("mask", mask, "mask.png");
+  form.append("outline", String(outline));
+  return postForFile("/api/v1/stickers/preview/", form, { signal });
 }
 
 export const makeSticker = (photo: string, wish: Wish, target: Target, signal?: AbortSignal) =>

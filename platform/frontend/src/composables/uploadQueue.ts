@@ -23,34 +23,35 @@ export interface UploadQueueOptions {
   send: (id: string, file: File, onProgress: (share: number) => void, signal: AbortSignal) => Promise<Photo>;
   done: (photo: Photo, upload: Upload) => void;
   atOnce?: number;
+  /** Where photos are kept until they arrived. */
+  store?: { keep: (uploads: Upload[]) => void; forget: (id: string) => void };
 }
+
+const NOWHERE = { keep: () => {}, forget: () => {} };
 
 const MAX_BYTES = 20 * 1024 * 1024;
 const DEFAULT_PAUSE = 5;
 const REFUSES_THE_FILE = [400, 413, 415, 422];
 
 /** Sends photos, `atOnce` at a time; waits and goes on by itself when the server is busy. */
-export function createUploadQueue({ send, done, atOnce = 2 }: UploadQueueOptions) {
+export function createUploadQueue({ send, done, atOnce = 2, store = NOWHERE }: UploadQueueOptions) {
   const uploads = reactive<Upload[]>([]);
   const stops = new Map<string, AbortController>();
   let pausedUntil = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   function add(files: Iterable<File>): Upload[] {
-    const added = [...files].map((file) => {
-      const refused = refusal(file);
-      const upload = reactive<Upload>({
-        id: crypto.randomUUID(),
-        file,
-        preview: URL.createObjectURL(file),
-        state: refused ? "failed" : "waiting",
-        progress: 0,
-        error: refused,
-        hopeless: refused !== "",
-        resumeAt: 0,
-      });
-      return upload;
-    });
+    const added = [...files].map((file) => reactive(made(crypto.randomUUID(), file)));
+    store.keep(added.filter(({ hopeless }) => !hopeless));
+    return enqueue(added);
+  }
+
+  /** Goes on with photos that an earlier page had not sent. */
+  function resume(waiting: { id: string; file: File }[]): Upload[] {
+    return enqueue(waiting.filter(({ id }) => !find(id)).map(({ id, file }) => reactive(made(id, file))));
+  }
+
+  function enqueue(added: Upload[]): Upload[] {
     uploads.unshift(...added.toReversed());
     pump();
     return added;
@@ -70,6 +71,7 @@ export function createUploadQueue({ send, done, atOnce = 2 }: UploadQueueOptions
 
   function remove(id: string): void {
     stops.get(id)?.abort();
+    store.forget(id);
     const index = uploads.findIndex((upload) => upload.id === id);
     if (index >= 0) URL.revokeObjectURL(uploads.splice(index, 1)[0].preview);
     pump();
@@ -78,6 +80,9 @@ export function createUploadQueue({ send, done, atOnce = 2 }: UploadQueueOptions
   function clear(): void {
     for (const upload of [...uploads]) remove(upload.id);
   }
+
+  /** How many are not with the server yet, but on their way to it. */
+  const unsent = () => uploads.filter(({ state }) => state !== "failed").length;
 
   const unreached = new Set<string>();
   const find = (id: string) => uploads.find((upload) => upload.id === id);
@@ -103,6 +108,7 @@ export function createUploadQueue({ send, done, atOnce = 2 }: UploadQueueOptions
     Object.assign(upload, { state: "uploading", progress: 0, error: "" });
     try {
       const photo = await send(upload.id, upload.file, (share) => progressed(upload, share), stop.signal);
+      store.forget(upload.id);
       const index = uploads.findIndex(({ id }) => id === upload.id);
       if (index >= 0) done(photo, uploads.splice(index, 1)[0]);
     } catch (error) {
@@ -127,10 +133,25 @@ export function createUploadQueue({ send, done, atOnce = 2 }: UploadQueueOptions
       if (error instanceof ApiError && error.status === 0) unreached.add(upload.id);
       upload.hopeless = error instanceof ApiError && REFUSES_THE_FILE.includes(error.status);
       upload.state = "failed";
+      if (upload.hopeless) store.forget(upload.id);
     }
   }
 
-  return { uploads, add, retry, retryUnreached, remove, clear };
+  return { uploads, add, resume, unsent, retry, retryUnreached, remove, clear };
+}
+
+function made(id: string, file: File): Upload {
+  const refused = refusal(file);
+  return {
+    id,
+    file,
+    preview: URL.createObjectURL(file),
+    state: refused ? "failed" : "waiting",
+    progress: 0,
+    error: refused,
+    hopeless: refused !== "",
+    resumeAt: 0,
+  };
 }
 
 /** Why this file need not be sent at all; empty when it may. */

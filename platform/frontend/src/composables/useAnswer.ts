@@ -1,23 +1,28 @@
 import { ref, shallowRef, watch } from "vue";
-import { sayError } from "../api/client";
+import { ApiError, sayError } from "../api/client";
+import { whenBack } from "./useConnection";
 
-/** What a page reads from the server, read again whenever `key` changes. */
+/** What a page reads from the server, read again whenever `key` changes, and when the server is back that wasn't there. */
 export function useAnswer<Answer>(read: () => Promise<Answer>, key: () => unknown = () => null) {
   const answer = shallowRef<Answer | null>(null);
   const loading = ref(true);
   const error = ref("");
   let asked = 0;
+  let unreached = false;
 
   async function load(): Promise<void> {
     const mine = ++asked;
     loading.value = true;
+    unreached = false;
     try {
       const found = await read();
       if (mine !== asked) return;
       answer.value = found;
       error.value = "";
     } catch (caught) {
-      if (mine === asked) error.value = sayError(caught);
+      if (mine !== asked) return;
+      error.value = sayError(caught);
+      unreached = caught instanceof ApiError && caught.status === 0;
     } finally {
       if (mine === asked) loading.value = false;
     }
@@ -31,6 +36,7 @@ export function useAnswer<Answer>(read: () => Promise<Answer>, key: () => unknow
     },
     { immediate: true },
   );
+  whenBack(() => unreached && void load());
   return { answer, loading, error, load };
 }
 

@@ -1,4 +1,4 @@
-import { onMounted, onUnmounted, type Ref, type ShallowRef } from "vue";
+import { onMounted, onUnmounted, ref, type Ref, type ShallowRef } from "vue";
 import type { Editor } from "../editor/editor";
 import type { Contact } from "../editor/gestures";
 import { commandOf, type Command } from "../editor/keys";
@@ -17,6 +17,9 @@ export function useEditorInput(
   editor: ShallowRef<Editor | null>,
   run: (command: Command) => void,
 ) {
+  /** A finger lies on the photo, and hides what it paints. */
+  const finger = ref(false);
+
   function at(event: MouseEvent): Point {
     const box = canvas.value!.getBoundingClientRect();
     return { x: event.clientX - box.left, y: event.clientY - box.top };
@@ -59,6 +62,7 @@ export function useEditorInput(
     if (event.button > 1) return;
     event.preventDefault();
     seen.delete(event.pointerId);
+    finger.value = event.pointerType === "touch";
     canvas.value!.focus({ preventScroll: true });
     canvas.value!.setPointerCapture(event.pointerId);
     editor.value?.pointerDown(contact(event), event.button === 1);
@@ -119,14 +123,17 @@ export function useEditorInput(
     window.removeEventListener("blur", onBlur);
   });
 
-  return {
+  const lift = () => (finger.value = false);
+
+  const pointer = {
     pointerdown: onPointerDown,
     pointermove: onPointerMove,
-    pointerup: (event: PointerEvent) => editor.value?.pointerUp(event.pointerId),
-    pointercancel: (event: PointerEvent) => editor.value?.pointerCancel(event.pointerId),
+    pointerup: (event: PointerEvent) => (lift(), editor.value?.pointerUp(event.pointerId)),
+    pointercancel: (event: PointerEvent) => (lift(), editor.value?.pointerCancel(event.pointerId)),
     pointerleave: () => editor.value?.pointerLeave(),
     dblclick: () => editor.value?.close(),
     // Who comes by keyboard sees at once where the brush is.
     focus: () => canvas.value!.matches(":focus-visible") && editor.value?.showCursor(),
   };
+  return { pointer, finger };
 }

@@ -3,7 +3,8 @@ import { ApiError, sayError } from "../api/client";
 import { readCorrection, readMaskBytes } from "../api/corrections";
 import { readPhoto } from "../api/photos";
 import type { Correction, Photo, Prediction } from "../api/types";
-import { servedOf, type BaseRow } from "../drafts/database";
+import { servedOf, type BaseRow, type SendingRow } from "../drafts/database";
+import { listDiscarded, restoreDraft } from "../drafts/bin";
 import { beginDraft, resumeDraft, storedDraft, type Draft, type Keeping } from "../drafts/draft";
 import { claimPhoto, type Claim } from "../drafts/tabs";
 import type { Editor } from "../editor/editor";
@@ -15,6 +16,7 @@ import { decodePng, encodePng } from "../editor/png";
 import { Snapshot } from "../editor/snapshot";
 import type { StrokeNote } from "../editor/stroke";
 import { announce } from "./useAnnouncer";
+import { whenBack } from "./useConnection";
 import { useOutbox } from "./useOutbox";
 
 export interface Opened {
@@ -56,9 +58,13 @@ export function useFix(photoId: string, subject = "all") {
   const elsewhere = ref<"" | "open" | "taken">("");
   /** The photo can't be had, but there is a draft of its fix. */
   const orphan = ref(false);
+  /** A draft of this photo was discarded and can be had back, as long as no other one is begun. */
+  const discarded = ref(false);
+  let unreached = false;
   let claim: Claim | null = null;
   let editor: Editor | null = null;
 
+  whenBack(() => unreached && void open());
   const forget = outbox.onSaved((photo, correction) => {
     if (photo === photoId) void rest(`${correction.id} ${correction.version}`, correction.id, correction.version);
   });
@@ -74,11 +80,13 @@ export function useFix(photoId: string, subject = "all") {
     elsewhere.value = "";
     orphan.value = false;
     choice.value = null;
+    unreached = false;
     let stored: Awaited<ReturnType<typeof storedDraft>> = null;
     try {
       claim = await claimSoon(photoId, steal, lose);
       if (!claim) return void (elsewhere.value = "open");
       stored = await storedDraft(photoId);
+      discarded.value = !stored && (await listDiscarded()).includes(photoId);
       const photo = await latestOf(photoId, stored?.row.about ?? null);
       const [image, base] = await Promise.all([loadImage(photo.image_url), stored?.base ?? readBase(photo, subject)]);
       const plane = await decodePng(base.mask);
@@ -98,8 +106,15 @@ export function useFix(photoId: string, subject = "all") {
     } catch (caught) {
       close();
       error.value = sayError(caught);
+      unreached = caught instanceof ApiError && caught.status === 0;
       orphan.value = stored !== null;
     }
+  }
+
+  /** Goes on with the draft that was discarded. */
+  async function bringBack(): Promise<void> {
+    if (await restoreDraft(photoId).catch(() => false)) await open();
+    else discarded.value = false;
   }
 
   /** The mask of a draft whose photo can't be had. */
@@ -117,7 +132,7 @@ export function useFix(photoId: string, subject = "all") {
   }
 
   /** Sends the fix, or leaves it to the queue. Null when a choice or an error stands in the way. */
-  async function save(consent: boolean | null = null): Promise<SaveResult> {
+  async function save(consent: SendingRow["consent"] = null): Promise<SaveResult> {
     if (!opened.value || !editor) return null;
     const { photo, draft } = opened.value;
     const { row, base } = draft;
@@ -144,7 +159,8 @@ export function useFix(photoId: string, subject = "all") {
         const whole = row.revision === revision;
         if (whole) {
           editor.markSaved();
-          await discard();
+          await drop();
+          await outbox.forget(photoId);
         }
         return { kind: "saved", correction: outcome.correction, whole };
       }
@@ -185,10 +201,16 @@ export function useFix(photoId: string, subject = "all") {
     return saving;
   }
 
-  async function discard(): Promise<void> {
+  /** Throws the draft away; for a day it can be had back, which is answered. */
+  async function discard(): Promise<boolean> {
+    await drop();
+    return outbox.discard(photoId);
+  }
+
+  /** Nothing more is written. */
+  async function drop(): Promise<void> {
     opened.value?.draft.close();
     await opened.value?.draft.settled();
-    await outbox.discard(photoId);
   }
 
   const restOn = (latest: Photo) =>
@@ -219,7 +241,10 @@ export function useFix(photoId: string, subject = "all") {
     claim = null;
   }
 
-  return { opened, choice, keeping, error, elsewhere, orphan, open, rescue, attach, save, settle, discard };
+  return {
+    ...{ opened, choice, keeping, error, elsewhere, orphan, discarded },
+    ...{ open, bringBack, rescue, attach, save, settle, discard },
+  };
 }
 
 async function claimSoon(photo: string, steal: boolean, lost: () => void): Promise<Claim | null> {

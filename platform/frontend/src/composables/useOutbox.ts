@@ -2,9 +2,10 @@ import { readonly, ref } from "vue";
 import { readPhoto } from "../api/photos";
 import type { Correction } from "../api/types";
 import type { SendingState } from "../drafts/database";
-import { discardDraft } from "../drafts/draft";
+import { discardDraft, forgetDraft } from "../drafts/bin";
 import { listSending, sendWaiting, submitFix, withdraw, type Fix, type Outcome } from "../drafts/outbox";
 import { announce, notify } from "./useAnnouncer";
+import { whenBack } from "./useConnection";
 import { usePhotos } from "./usePhotos";
 
 export interface Sending {
@@ -28,18 +29,17 @@ let sending = false;
 
 /** The fixes on their way: sent as soon as the network lets them, whichever page is open. */
 export function useOutbox() {
-  return { rows: readonly(rows), start, submit, sendNow, takeBack, takeBackIfStuck, discard, onSaved };
+  return { rows: readonly(rows), start, submit, sendNow, takeBack, takeBackIfStuck, discard, forget, onSaved };
 }
 
 /** Begins to send what waits, and goes on for as long as the page lives. Answers how to stop. */
 function start(): () => void {
   channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel("stickersnap-fixes");
   if (channel) channel.onmessage = ({ data }) => (data ? tell(data.photo, data.correction) : void refresh());
-  const online = () => void sendNow();
-  window.addEventListener("online", online);
+  const stop = whenBack(() => void sendNow());
   void sendNow();
   return () => {
-    window.removeEventListener("online", online);
+    stop();
     clearTimeout(timer);
     channel?.close();
   };
@@ -90,8 +90,16 @@ async function takeBackIfStuck(photo: string): Promise<void> {
   if (rows.value.some((row) => row.photo === photo && row.state !== "waiting")) await takeBack(photo);
 }
 
-async function discard(photo: string): Promise<void> {
-  await discardDraft(photo).catch(() => {});
+/** Somebody wants their strokes gone; for a day they can be had back. True where they were kept for that. */
+async function discard(photo: string): Promise<boolean> {
+  const kept = await discardDraft(photo).catch(() => false);
+  await refresh();
+  return kept;
+}
+
+/** The draft is done with. */
+async function forget(photo: string): Promise<void> {
+  await forgetDraft(photo).catch(() => {});
   await refresh();
 }
 

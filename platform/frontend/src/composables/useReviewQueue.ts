@@ -4,6 +4,7 @@ import { listCorrectionsToReview, readMask, reviewCorrection, withdrawReview } f
 import type { ReviewItem, Verdict } from "../api/types";
 import { resample, type Plane } from "../editor/kernels";
 import { loadImage } from "../editor/load";
+import { whenBack } from "./useConnection";
 
 /** A correction with its pictures, small enough to be looked at. */
 export interface Pictures {
@@ -30,6 +31,7 @@ export function useReviewQueue() {
   const skipped = new Set<string>();
 
   const current = computed<ReviewItem | null>(() => items.value[0] ?? null);
+  whenBack(() => error.value && void load());
 
   async function load(): Promise<void> {
     loading.value = true;

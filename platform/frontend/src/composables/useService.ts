@@ -2,6 +2,7 @@ import { computed, ref } from "vue";
 import { readCurrentWeights, readReadiness } from "../api/releases";
 import { ApiError } from "../api/client";
 import type { CurrentWeights, Readiness } from "../api/types";
+import { useConnection } from "./useConnection";
 import { usePolling } from "./usePolling";
 
 export type ServiceState = "unknown" | "ready" | "busy" | "away";
@@ -32,5 +33,6 @@ export function useService(interval = 10_000) {
   }
 
   usePolling(check, () => interval);
-  return { state, readiness, weights, answering };
+  const { reachable } = useConnection();
+  return { state: computed(() => (reachable.value ? state.value : "away")), readiness, weights, answering };
 }

@@ -23,7 +23,9 @@ export function useSession() {
       session.value = await api.login(username, password);
     },
     logout: async () => void (session.value = await api.logout()),
-    giveConsent: async (consent: boolean) => void (session.value = await api.giveConsent(consent)),
+    /** About all photos, or about one alone. */
+    giveConsent: async (consent: boolean, photo?: string) =>
+      void (session.value = photo ? await api.giveConsentTo(photo, consent) : await api.giveConsent(consent)),
     reload: async () => void (session.value = await api.readSession()),
   };
 }

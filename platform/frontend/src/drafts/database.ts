@@ -1,4 +1,4 @@
-/** The browser's own database: drafts of fixes, and fixes on their way to the server. */
+/** The browser's own database: drafts of fixes, and fixes and photos on their way to the server. */
 import { openDB, type DBSchema, type IDBPDatabase } from "idb";
 import type { Photo } from "../api/types";
 import type { Changes } from "../editor/changes";
@@ -60,8 +60,8 @@ export interface SendingRow {
   subject?: string;
   strokes: StrokeNote[];
   seconds: number;
-  /** An answer about learning that could not be given yet. */
-  consent: boolean | null;
+  /** An answer about learning that could not be given yet: about all photos, or yes for this one alone. */
+  consent: boolean | "photo" | null;
   /** Of the draft it was made from. */
   revision: number;
   /** Masks sent before under this version, whose answers never came: whole, or the sha256 of their pixels. */
@@ -71,11 +71,32 @@ export interface SendingRow {
   at: number;
 }
 
+/** A draft that was discarded, whole. */
+export interface DiscardedRow {
+  photo: string;
+  at: number;
+  draft: DraftRow;
+  base: BaseRow;
+  steps: StepRow[];
+}
+
+/** A photo that waits to be sent. */
+export interface UploadRow {
+  /** The photo's id to be. */
+  id: string;
+  file: File;
+  at: number;
+  /** Which tab sends it; when that is gone another one may. */
+  tab: string;
+}
+
 interface Schema extends DBSchema {
   drafts: { key: string; value: DraftRow };
   bases: { key: string; value: BaseRow };
   steps: { key: [string, number]; value: StepRow };
   sending: { key: string; value: SendingRow };
+  discarded: { key: string; value: DiscardedRow };
+  uploads: { key: string; value: UploadRow };
 }
 
 export type Database = IDBPDatabase<Schema>;
@@ -102,12 +123,16 @@ export async function closeDatabase(): Promise<void> {
 }
 
 async function open(): Promise<Database> {
-  const db = await openDB<Schema>(NAME, 1, {
-    upgrade(fresh) {
-      fresh.createObjectStore("drafts", { keyPath: "photo" });
-      fresh.createObjectStore("bases", { keyPath: "photo" });
-      fresh.createObjectStore("steps", { keyPath: ["photo", "at"] });
-      fresh.createObjectStore("sending", { keyPath: "photo" });
+  const db = await openDB<Schema>(NAME, 2, {
+    upgrade(fresh, before) {
+      if (before < 1) {
+        fresh.createObjectStore("drafts", { keyPath: "photo" });
+        fresh.createObjectStore("bases", { keyPath: "photo" });
+        fresh.createObjectStore("steps", { keyPath: ["photo", "at"] });
+        fresh.createObjectStore("sending", { keyPath: "photo" });
+      }
+      fresh.createObjectStore("discarded", { keyPath: "photo" });
+      fresh.createObjectStore("uploads", { keyPath: "id" });
     },
     blocking: () => void closeDatabase(), // a newer version of the page waits in another tab
     terminated: () => (opening = null),

@@ -234,16 +234,3 @@ async function make(row: DraftRow, base: BaseRow): Promise<Draft> {
     return new Draft(null, row, base, explain(error));
   }
 }
-
-/** Forgets a draft, and what of it waits to be sent. */
-export async function discardDraft(photo: string): Promise<void> {
-  const db = await database();
-  const transaction = db.transaction(["drafts", "bases", "steps", "sending"], "readwrite", STRICT);
-  await Promise.all([
-    transaction.objectStore("drafts").delete(photo),
-    transaction.objectStore("bases").delete(photo),
-    transaction.objectStore("steps").delete(stepsFrom(photo, 0)),
-    transaction.objectStore("sending").delete(photo),
-    transaction.done,
-  ]);
-}

@@ -2,7 +2,7 @@
 import { ApiError, sayError } from "../api/client";
 import { readMaskBytes, submitCorrection } from "../api/corrections";
 import { readPhoto } from "../api/photos";
-import { giveConsent, readSession } from "../api/session";
+import { giveConsent, giveConsentTo, readSession } from "../api/session";
 import type { Correction, Photo } from "../api/types";
 import { changedPlane, sha256 } from "../editor/changes";
 import { decodePng, encodePng } from "../editor/png";
@@ -19,7 +19,7 @@ export type Outcome =
   | { kind: "conflict"; latest: Photo }
   | { kind: "refused"; error: ApiError };
 
-const SERVER = { submitCorrection, readPhoto, readMaskBytes, giveConsent, readSession };
+const SERVER = { submitCorrection, readPhoto, readMaskBytes, giveConsent, giveConsentTo, readSession };
 const ATTEMPTS_KEPT = 4;
 const ANSWER_WITHIN = 120_000; // milliseconds
 
@@ -108,7 +108,8 @@ async function put(row: SendingRow, server: typeof SERVER): Promise<Correction> 
 }
 
 async function submit(row: SendingRow, server: typeof SERVER): Promise<Correction> {
-  if (row.consent !== null) await server.giveConsent(row.consent);
+  if (row.consent === "photo") await server.giveConsentTo(row.photo, true);
+  else if (row.consent !== null) await server.giveConsent(row.consent);
   const { changes, subject } = row;
   const mask = changes ? { ...changes, subject } : new Blob([row.mask], { type: "image/png" });
   return server.submitCorrection({ ...row, id: row.correction, mask }, AbortSignal.timeout(ANSWER_WITHIN));

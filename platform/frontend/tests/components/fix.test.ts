@@ -16,6 +16,7 @@ const api = vi.hoisted(() => ({
   readMaskBytes: vi.fn(),
   readCorrection: vi.fn(),
   submitCorrection: vi.fn(),
+  giveConsentTo: vi.fn(),
   giveConsent: vi.fn(),
   readSession: vi.fn(),
 }));
@@ -61,6 +62,15 @@ async function open() {
   return { wrapper, router, button };
 }
 
+const nobody = {
+  user: null,
+  consent: false,
+  consent_asked: false,
+  photos: 3,
+  photos_consented: 0,
+  retention_hours: 168,
+};
+
 /** The browser's database answers in tasks of its own. */
 const until = (check: () => void) => vi.waitFor(check, { timeout: 5000, interval: 10 });
 const at = (router: Router, path: string) => until(() => expect(router.currentRoute.value.path).toBe(path));
@@ -71,8 +81,9 @@ beforeEach(async () => {
   api.readPhoto.mockResolvedValue(photo);
   api.readMaskBytes.mockResolvedValue(await (await encodePng(createPlane(2, 2, 255))).arrayBuffer());
   api.submitCorrection.mockResolvedValue(saved);
-  api.readSession.mockResolvedValue({ user: null, consent: false, consent_asked: false });
-  api.giveConsent.mockImplementation(async (consent) => ({ user: null, consent, consent_asked: true }));
+  api.readSession.mockResolvedValue(nobody);
+  api.giveConsent.mockImplementation(async (consent) => ({ ...nobody, consent, consent_asked: true }));
+  api.giveConsentTo.mockResolvedValue({ ...nobody, photos_consented: 1 });
   await useSession().reload();
 });
 
@@ -87,6 +98,41 @@ describe("fixing a cut", () => {
     await until(() => expect(api.submitCorrection).toHaveBeenCalledOnce());
     expect(api.giveConsent).toHaveBeenCalledWith(false);
     await at(router, "/");
+    wrapper.unmount();
+  });
+
+  it("says first what it switches on, for whom and for how long", async () => {
+    const { wrapper, button } = await open();
+    await button("Save").trigger("click");
+    const [first, second] = wrapper.findAll("dialog p").map((each) => each.text().replace(/\s+/g, " "));
+    expect(first).toContain("“Only this photo”");
+    expect(first).toContain("the 3 photos of yours here and all that you still bring");
+    expect(second).toContain("The reviewers of this StickerSnap see what you allow, and nobody else");
+    expect(second).toContain("deleted after 7 days");
+    expect(document.activeElement?.textContent).toBe("No thanks");
+    wrapper.unmount();
+  });
+
+  it("allows one photo alone, and asks again about the next", async () => {
+    const { wrapper, router, button } = await open();
+    await button("Save").trigger("click");
+    await button("Only this photo").trigger("click");
+    await at(router, "/");
+    expect(api.giveConsentTo).toHaveBeenCalledWith("p", true);
+    expect(api.giveConsent).not.toHaveBeenCalled();
+    expect(useSession().consentAsked.value).toBe(false);
+    wrapper.unmount();
+  });
+
+  it("a no for one photo takes nothing back that others were allowed", async () => {
+    api.readSession.mockResolvedValue({ ...nobody, photos_consented: 1 });
+    await useSession().reload();
+    const { wrapper, router, button } = await open();
+    await button("Save").trigger("click");
+    await button("No thanks").trigger("click");
+    await at(router, "/");
+    expect(api.giveConsentTo).toHaveBeenCalledWith("p", false);
+    expect(api.giveConsent).not.toHaveBeenCalled();
     wrapper.unmount();
   });
 
@@ -116,7 +162,7 @@ describe("fixing a cut", () => {
     api.giveConsent.mockRejectedValueOnce(new ApiError("unreachable", "No connection.", 0));
     const { wrapper, router, button } = await open();
     await button("Save").trigger("click");
-    await button("Yes, learn from it").trigger("click");
+    await button("All my photos").trigger("click");
     await at(router, "/");
     const { rows, sendNow } = useOutbox();
     await until(() => expect(rows.value).toHaveLength(1));
@@ -134,6 +180,7 @@ describe("fixing a cut", () => {
     await button("Cancel").trigger("click");
     await flushPromises();
     expect(wrapper.get("dialog").text()).toContain("Leave without saving?");
+    expect(document.activeElement?.textContent).toBe("Keep painting"); // Esc, then Enter, keeps the work
     await button("Keep painting").trigger("click");
     await flushPromises();
     expect(router.currentRoute.value.path).toBe("/fix/p");

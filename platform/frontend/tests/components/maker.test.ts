@@ -1,17 +1,18 @@
 import { flushPromises, mount } from "@vue/test-utils";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { nextTick, reactive } from "vue";
-import { ApiError } from "../../src/api/client";
+import { ApiError, get } from "../../src/api/client";
 import type { Photo, Sticker } from "../../src/api/types";
 import DownloadMenu from "../../src/components/DownloadMenu.vue";
 import DropZone from "../../src/components/DropZone.vue";
 import PhotoCard from "../../src/components/PhotoCard.vue";
 import UploadCard from "../../src/components/UploadCard.vue";
+import { forgetStickers, lookForStickers } from "../../src/composables/knownStickers";
 import { spoken } from "../../src/composables/useAnnouncer";
 import type { Upload } from "../../src/composables/uploadQueue";
 
-const { makeSticker } = vi.hoisted(() => ({ makeSticker: vi.fn() }));
-vi.mock("../../src/api/stickers", () => ({ makeSticker }));
+const { makeSticker, listStickers } = vi.hoisted(() => ({ makeSticker: vi.fn(), listStickers: vi.fn() }));
+vi.mock("../../src/api/stickers", () => ({ makeSticker, listStickers }));
 
 const photo: Photo = {
   id: "p",
@@ -54,7 +55,12 @@ function card(given: Photo = photo, outline = true) {
   });
 }
 
-beforeEach(() => makeSticker.mockReset().mockResolvedValue(sticker));
+beforeEach(() => {
+  vi.stubGlobal("IntersectionObserver", undefined); // every card is in view
+  forgetStickers("p");
+  makeSticker.mockReset().mockResolvedValue(sticker);
+  listStickers.mockReset().mockResolvedValue([]);
+});
 
 describe("photo card", () => {
   it("makes the sticker at once and shows it beside the photo", async () => {
@@ -81,6 +87,67 @@ describe("photo card", () => {
     const correction = { id: "c", mask_url: "", version: 1, state: "private" as const, reason: "", created_at: "" };
     await wrapper.setProps({ photo: { ...photo, correction } });
     expect(makeSticker).toHaveBeenCalledTimes(3);
+  });
+
+  it("makes no sticker that is there already, and one as soon as the mask is another", async () => {
+    listStickers.mockResolvedValue([sticker]);
+    await lookForStickers([photo]);
+    const wrapper = card();
+    await flushPromises();
+    expect(wrapper.get("img[alt='Sticker of cat.jpg']").attributes("src")).toBe("/sticker.webp");
+    expect(makeSticker).not.toHaveBeenCalled();
+    const correction = { id: "c", mask_url: "", version: 1, state: "private" as const, reason: "", created_at: "" };
+    await wrapper.setProps({ photo: { ...photo, correction } });
+    expect(makeSticker).toHaveBeenCalledOnce();
+  });
+
+  it("waits until it is in view", async () => {
+    let come: (entries: { isIntersecting: boolean }[]) => void = () => {};
+    class Observer {
+      observe = vi.fn();
+      disconnect = vi.fn();
+      constructor(callback: typeof come) {
+        come = callback;
+      }
+    }
+    vi.stubGlobal("IntersectionObserver", Observer);
+    card();
+    await flushPromises();
+    come([{ isIntersecting: false }]);
+    await flushPromises();
+    expect(makeSticker).not.toHaveBeenCalled();
+    come([{ isIntersecting: true }]);
+    await flushPromises();
+    expect(makeSticker).toHaveBeenCalledOnce();
+    vi.unstubAllGlobals();
+  });
+
+  it("keeps the last good sticker when a newer one can't be made, and makes it once the server is back", async () => {
+    const wrapper = card();
+    await flushPromises();
+    const fetching = vi.fn().mockRejectedValueOnce(new TypeError("no network"));
+    vi.stubGlobal("fetch", fetching);
+    makeSticker.mockImplementationOnce(() => get("/somewhere"));
+    await wrapper.setProps({ outline: false });
+    await flushPromises();
+    expect(wrapper.get("img[alt='Sticker of cat.jpg']").attributes("src")).toBe("/sticker.webp");
+    expect(wrapper.get("[role=alert]").text()).toContain("can't be reached");
+    fetching.mockResolvedValue(new Response("{}"));
+    makeSticker.mockResolvedValue({ ...sticker, id: "plain", outline: false, file_url: "/plain.webp" });
+    window.dispatchEvent(new Event("online"));
+    await flushPromises();
+    expect(wrapper.get("img[alt='Sticker of cat.jpg']").attributes("src")).toBe("/plain.webp");
+    expect(wrapper.find("[role=alert]").exists()).toBe(false);
+    vi.unstubAllGlobals();
+  });
+
+  it("tells the author what became of a fix", () => {
+    const fixed = (state: "waiting" | "approved" | "rejected" | "private", reason = "") =>
+      card({ ...photo, correction: { id: "c", mask_url: "", version: 1, state, reason, created_at: "" } }).text();
+    expect(fixed("waiting")).toContain("waits for a reviewer");
+    expect(fixed("approved")).toContain("approved");
+    expect(fixed("rejected", "the edge is not clean")).toContain("“the edge is not clean”");
+    expect(fixed("private")).not.toContain("Your fix");
   });
 
   it("says what to do when no subject was found, and asks for no sticker", async () => {

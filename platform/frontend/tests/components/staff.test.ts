@@ -165,7 +165,14 @@ describe("evidence", () => {
 
 describe("pages for roles", () => {
   it("lead to the login and back", async () => {
-    api.readSession.mockResolvedValue({ user: null, consent: false, consent_asked: false } satisfies Session);
+    api.readSession.mockResolvedValue({
+      user: null,
+      consent: false,
+      consent_asked: false,
+      photos: 0,
+      photos_consented: 0,
+      retention_hours: 168,
+    } satisfies Session);
     const router = makeRouter(createMemoryHistory());
     await router.push("/review?x=1");
     expect(router.currentRoute.value.fullPath).toBe("/login?next=/review?x=1");

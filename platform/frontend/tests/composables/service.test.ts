@@ -107,7 +107,7 @@ it("nothing is asked or sent before the session has begun: it would begin anothe
   await vi.advanceTimersByTimeAsync(1000);
   expect(api.listPhotos).not.toHaveBeenCalled();
   expect(api.sendPhoto).not.toHaveBeenCalled();
-  begin({ user: null, consent: false, consent_asked: false });
+  begin({ user: null, consent: false, consent_asked: false, photos: 3, photos_consented: 0, retention_hours: 168 });
   await listed;
   await vi.advanceTimersByTimeAsync(0);
   expect(api.listPhotos).toHaveBeenCalledOnce();

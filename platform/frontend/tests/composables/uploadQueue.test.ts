@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ApiError } from "../../src/api/client";
 import type { Photo } from "../../src/api/types";
-import { createUploadQueue } from "../../src/composables/uploadQueue";
+import { createUploadQueue, type UploadQueueOptions } from "../../src/composables/uploadQueue";
 
 interface Call {
   id: string;
@@ -17,8 +17,9 @@ let finished: string[];
 const flush = () => vi.advanceTimersByTimeAsync(0);
 const file = (name: string, size = 3) => new File([new Uint8Array(size)], name);
 
-function makeQueue() {
+function makeQueue(store?: UploadQueueOptions["store"]) {
   return createUploadQueue({
+    ...(store ? { store } : {}),
     send: (id, { name }, progress, signal) =>
       new Promise((resolve, reject) => calls.push({ id, name, progress, signal, resolve, reject })),
     done: (photo) => finished.push(photo.id),
@@ -99,6 +100,40 @@ describe("upload queue", () => {
     await flush();
     queue.retryUnreached();
     expect(calls.slice(2).map(({ name }) => name)).toEqual(["a"]);
+  });
+
+  it("has what is not with the server kept, and nothing else", async () => {
+    const kept = new Set<string>();
+    const store = {
+      keep: (uploads: { id: string }[]) => uploads.forEach(({ id }) => kept.add(id)),
+      forget: (id: string) => kept.delete(id),
+    };
+    const queue = makeQueue(store);
+    const [a, b, c] = queue.add([file("a"), file("b"), file("c"), file("empty", 0)]);
+    expect([...kept]).toEqual([a.id, b.id, c.id]);
+    calls[0].resolve({ id: a.id } as Photo);
+    calls[1].reject(new ApiError("not_an_image", "No picture.", 400));
+    await flush();
+    expect([...kept]).toEqual([c.id]);
+    calls[2].reject(new ApiError("unreachable", "No connection.", 0));
+    await flush();
+    expect([...kept]).toEqual([c.id]);
+    queue.remove(c.id);
+    expect(kept.size).toBe(0);
+  });
+
+  it("goes on with what an earlier page left, under the ids it had, and once", async () => {
+    const queue = makeQueue();
+    queue.resume([
+      { id: "1", file: file("a") },
+      { id: "2", file: file("b") },
+    ]);
+    queue.resume([{ id: "2", file: file("b") }]);
+    expect(calls.map(({ id, name }) => [id, name])).toEqual([
+      ["1", "a"],
+      ["2", "b"],
+    ]);
+    expect(queue.unsent()).toBe(2);
   });
 
   it("does not send what is empty or too large, and says why", () => {

@@ -44,6 +44,7 @@ function server(...answers: (number | Error)[]) {
     readPhoto: vi.fn(async () => photo(null)),
     readMaskBytes: vi.fn(async () => png(0)),
     giveConsent: vi.fn(async () => ({}) as Session),
+    giveConsentTo: vi.fn(async () => ({}) as Session),
     readSession: vi.fn(async () => ({}) as Session),
   };
 }
