@@ -19,17 +19,8 @@ CONFIG = """\
 [cache]
     type = "reflink,hardlink,copy"
 [remote "storage"]
-    url = {remote}
+    url = "{remote}"
 """  # a hard link costs no space and no time; files of the folder are replaced, never written in place
-RUN = """
-import json, sys
-from dvc.cli import main
-(commands,) = json.load(sys.stdin)
-for command in commands:
-    if status := main(command):
-        print(f"This was `dvc {command[0]}`.")
-        sys.exit(status)
-"""
 # Seconds of one attempt. Each is made several times over (AWS_MAX_ATTEMPTS): a silent store is given up in minutes.
 FOR_S3 = "    connect_timeout = 10\n    read_timeout = 30\n"
 
@@ -50,11 +41,13 @@ class Workspace:
         return self.folder / DATA
 
     def ensure(self) -> None:
-        """Makes the workspace, or tells an old one where the remote is by now."""
+        """Makes the workspace, or tells an old one where the remote is by now. Raises DvcError, OSError."""
         self.folder.mkdir(parents=True, exist_ok=True)
         config = self.folder / ".dvc" / "config"
         config.parent.mkdir(exist_ok=True)
         config.write_text(CONFIG.format(remote=self.remote) + (FOR_S3 if self.remote.startswith("s3://") else ""))
+        if remote_in(config) != self.remote:
+            raise DvcError(f"DVC can't be told of the remote {self.remote!r}: name one without line breaks and %(…)s.")
 
     def add_and_push(self, base: str | None = None) -> str:
         """Takes `data/` into the cache and sends to the remote what it lacks; answers the text of `data.dvc`.
@@ -90,14 +83,10 @@ class Workspace:
         shutil.rmtree(self.folder / ".dvc" / "tmp", ignore_errors=True)
 
     def pull(self, text: str) -> Path:
-        """Brings back the folder that a .dvc text names, into `data/`."""
+        """Brings back the folder that a .dvc text names, into `data/`. Raises DvcError with what is missing."""
         (self.folder / f"{DATA}.dvc").write_text(text)
-        self._dvc(["pull", f"{DATA}.dvc", "--force", "--quiet"])
+        self._python("-m", "annotations.restoring", given=None)
         return self.data
-
-    def _dvc(self, *commands: list[str]) -> None:
-        """Runs commands one after the other in one process, until one fails."""
-        self._python("-c", RUN, given=(commands,))
 
     def _python(self, *arguments: str, given: object, seconds: float | None = None) -> str:
         """Runs Python with DVC, in a process of its own; answers what it printed last."""
@@ -119,6 +108,16 @@ class Workspace:
         if done.returncode != 0:
             raise DvcError(f"DVC failed in {self.folder}, remote {self.remote}:\n{said(done.stdout + done.stderr)}")
         return done.stdout.strip().rpartition("\n")[2]
+
+
+def remote_in(config: Path) -> str:
+    """The remote's address as DVC will read it: a value that isn't quoted ends at a `#`. Empty if it can't be read."""
+    import configobj  # comes with DVC
+
+    try:
+        return str(configobj.ConfigObj(str(config), encoding="utf-8")['remote "storage"']["url"])
+    except (configobj.ConfigObjError, KeyError):
+        return ""
 
 
 def said(output: str) -> str:

@@ -1,11 +1,14 @@
 """Corrections as others read them: pictures, soft masks, and one COCO document."""
 
 import json
+import unicodedata
 from collections.abc import Iterator
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
-from annotations import selectors
+from django.core.exceptions import ObjectDoesNotExist
+
+from annotations import names, selectors
 from annotations.exceptions import AnnotationError
 from annotations.models import Correction, Photo
 from segmentation import mask as masks
@@ -35,10 +38,14 @@ def corrections_export(*, folder: Path) -> Iterator[str]:
     annotations: list[dict[str, Any]] = []
     for number, correction in enumerate(selectors.corrections_approved(), 1):
         photo = correction.photo
-        stem = _free(PurePath(photo.name).stem or "photo", taken)
+        try:
+            image, mask = bytes(photo.image), bytes(correction.mask)
+        except ObjectDoesNotExist:  # deleted since the list was made
+            continue
+        stem = _free(names.stem_of(photo.name), taken)
         name = stem + EXTENSIONS[Photo.MediaType(photo.media_type)]
-        write_bytes(folder / "images" / name, bytes(photo.image))
-        write_bytes(folder / "masks" / f"{stem}.png", bytes(correction.mask))
+        write_bytes(folder / "images" / name, image)
+        write_bytes(folder / "masks" / f"{stem}.png", mask)
         images.append({"id": number, "file_name": name, "width": photo.width, "height": photo.height})
         annotations.append(_annotation(number, correction))
         yield name
@@ -67,10 +74,15 @@ def _annotation(number: int, correction: Correction) -> dict[str, Any]:
 
 
 def _free(stem: str, taken: set[str]) -> str:
-    """`stem`, or with the first free number behind it; names that differ in case alone count as one."""
+    """`stem`, or with the first free number behind it; what some file systems take for one name counts as one."""
     name, number = stem, 1
-    while name.lower() in taken:
+    while _same(name) in taken:
         number += 1
         name = f"{stem}-{number}"
-    taken.add(name.lower())
+    taken.add(_same(name))
     return name
+
+
+def _same(name: str) -> str:
+    """Equal for names that differ in case or in how an accent is written alone."""
+    return unicodedata.normalize("NFC", name).casefold()

@@ -1,7 +1,6 @@
 """Every read of the labelled picture."""
 
 import uuid
-from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ from django.conf import settings
 from django.db.models import Case, F, OuterRef, Prefetch, Q, QuerySet, Subquery, When, Window
 from django.db.models.functions import RowNumber
 
+from annotations import names
 from annotations.difference import difference
 from annotations.exceptions import NotFound, PhotoDeleted
 from annotations.models import APPROVED, Correction, DeletedPhoto, Photo, Prediction
@@ -191,7 +191,7 @@ def cutout_of(labelled: Prediction | Correction) -> np.ndarray:
 
 def file_name(photo: Photo, kind: str) -> str:
     """A name for a file made of a photo, as `cat_mask.png` for the mask.png of cat.jpg."""
-    return f"{PurePath(photo.name).stem or 'photo'}_{kind}"
+    return f"{names.stem_of(photo.name)}_{kind}"
 
 
 def correction_difference(correction: Correction) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Masks made elsewhere: PNG files of other kinds than our own."""
+"""Masks made elsewhere: PNG files of other kinds than our own. API, import and command line read them here."""
 
 from __future__ import annotations
 
@@ -8,20 +8,46 @@ import numpy as np
 from PIL import Image
 
 from segmentation import structure
-from segmentation.mask import GREY_8_BIT, PNG, Alpha, MaskError, encode_png
+from segmentation.formats import DAMAGE
+from segmentation.mask import GREY_8_BIT, HALF, PNG, Alpha, MaskError, decode_png, encode_png
 
 ADVICE = "A mask is a greyscale PNG, white where the subject is, or a PNG whose transparency is the mask."
+FEW, LOW = 16, 32  # numbered labels: so few values, and of those over none more pixels under the second than from HALF
 
 
 def as_grey_png(data: bytes, size: tuple[int, int]) -> bytes:
     """A mask of (width, height) as our 8-bit greyscale PNG.
 
-    Greyscale of any depth is taken as it is; of a picture with transparency, its alpha channel. MaskError: not_a_mask,
-    wrong_size (told by the header, before decoding). Whether it is empty is left to `mask.decode_png`.
+    Of a picture with something transparent its alpha channel, else its grey, of any depth, by palette, or as colours
+    that are all grey. MaskError: not_a_mask, wrong_size (told by the header, before decoding). Whether it is empty is
+    left to `mask.decode_png`.
     """
     if data[:8] == PNG and data[24:26] == GREY_8_BIT:
         return data
     return encode_png(_alpha(data, size))
+
+
+def certain(data: bytes, size: tuple[int, int]) -> bytes:
+    """The same for masks that nobody looks at any more: what may mean something else is refused, not guessed.
+
+    MaskError as above and, not_a_mask, for a mask without a pixel from one half on, which would teach that there is no
+    subject, and for one whose values look like numbers of labels; wrong_size, empty_mask.
+    """
+    png = as_grey_png(data, size)
+    alpha = decode_png(png, size)
+    levels, counts = np.unique(alpha, return_counts=True)
+    if levels[-1] < HALF:
+        raise MaskError(
+            "not_a_mask", f"Nothing in this mask reaches one half (its most is {levels[-1]} of 255). {WHITE}"
+        )
+    low, high = counts[(levels > 0) & (levels < LOW)].sum(), counts[levels >= HALF].sum()
+    if levels.size <= FEW and (low > high or (levels.size == 2 and levels[-1] < 255)):
+        named = ", ".join(map(str, levels[:FEW]))
+        raise MaskError("not_a_mask", f"The values of this mask look like numbers of labels ({named}). {WHITE}")
+    return png
+
+
+WHITE = "Write 255 where the subject is and 0 around it."
 
 
 def _alpha(data: bytes, size: tuple[int, int]) -> Alpha:
@@ -34,18 +60,24 @@ def _alpha(data: bytes, size: tuple[int, int]) -> Alpha:
                     "wrong_size",
                     f"The mask has {image.width}×{image.height} pixels, the photo {size[0]}×{size[1]}: match it.",
                 )
-            return _channel(image)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            alpha = _channel(image)
+    except (Image.DecompressionBombError, *DAMAGE) as error:
         raise MaskError("not_a_mask", f"{ADVICE} This is neither, or it is damaged.") from error
+    if alpha.shape != (size[1], size[0]):
+        raise MaskError("not_a_mask", f"{ADVICE} This one's file names two sizes: save it again.")
+    return alpha
 
 
 def _channel(image: Image.Image) -> Alpha:
-    if image.mode in {"1", "L"} and "transparency" not in image.info:
-        return np.array(image.convert("L"))
-    if image.mode in {"I;16", "I"}:
-        return ((np.asarray(image).astype(np.uint32) + 128) // 257).astype(np.uint8)  # 65535 = 257 × 255
     if "A" in image.getbands() or "transparency" in image.info:
         alpha = np.array(image.convert("RGBA").getchannel("A"))
         if int(alpha.min()) < 255:
             return alpha
+    if image.mode in {"1", "L", "LA"}:
+        return np.array(image.convert("L"))
+    if image.mode in {"I;16", "I;16B", "I"}:
+        return ((np.asarray(image).astype(np.uint32) + 128) // 257).astype(np.uint8)  # 65535 = 257 × 255
+    rgb = np.asarray(image.convert("RGB"))
+    if (rgb == rgb[..., :1]).all():
+        return np.ascontiguousarray(rgb[..., 0])
     raise MaskError("not_a_mask", f"{ADVICE} This one has colours and nothing transparent.")

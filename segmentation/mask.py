@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from segmentation import structure
+from segmentation.formats import DAMAGE
 
 Alpha = NDArray[np.uint8]
 
@@ -67,10 +68,12 @@ def decode_png(data: bytes, size: tuple[int, int] | None = None, *, empty: bool 
         raise MaskError("not_a_mask", structure.MANY)
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            if image.size != (width, height):  # a second header, which Pillow goes by
+                raise MaskError("not_a_mask", "The mask's file names two sizes: save it again and send that.")
             alpha = np.array(image)
-    except (OSError, SyntaxError, ValueError) as error:
+    except (Image.DecompressionBombError, *DAMAGE) as error:
         raise MaskError("not_a_mask", "The mask is damaged or cut short: send it again.") from error
-    if alpha.ndim != 2 or alpha.dtype != np.uint8:
+    if alpha.shape != (height, width) or alpha.dtype != np.uint8:
         raise MaskError("not_a_mask", "A mask is a PNG with one channel of 8-bit grey: send it in that form.")
     if not empty and is_empty(alpha):
         raise MaskError("empty_mask", "The mask is empty: paint the subject, then send it.")

@@ -38,7 +38,7 @@ def decode(rle: Any, size: tuple[int, int]) -> Alpha:
 
     MaskError: bad_rle (not of this form, negative, too few or too many pixels), wrong_size, empty_mask.
     """
-    if not isinstance(rle, Mapping) or set(rle) < {"size", "counts"}:
+    if not isinstance(rle, Mapping) or not {"size", "counts"} <= set(rle):
         raise MaskError("bad_rle", ADVICE)
     width, height = size
     if rle["size"] != [height, width]:

@@ -1,26 +1,17 @@
 """The labelled picture as JSON."""
 
-import gzip
-import io
-import json
 import math
-import zlib
 from typing import Any
 
-from django.core.files.uploadedfile import UploadedFile
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from annotations import selectors
-from annotations.api import parsers
+from annotations.api import parsers, strokes
 from annotations.models import Correction, Photo, Prediction, Review
 from segmentation import rle, subjects
-
-STROKES_AT_MOST = 20_000
-STROKES_BYTES = 20_000_000
-GZIP = b"\x1f\x8b"
 
 
 class PredictionSerializer(serializers.ModelSerializer):
@@ -134,31 +125,12 @@ class StrokesField(serializers.Field):
 
     def to_internal_value(self, data: Any) -> list[dict[str, Any]]:
         try:
-            text = _text_of(data)
-            strokes = parsers.load(text)
-        except (TypeError, ValueError, OSError, EOFError, zlib.error):
-            raise serializers.ValidationError("The stroke log must be JSON: a list of strokes.") from None
-        if not isinstance(strokes, list) or not all(isinstance(stroke, dict) for stroke in strokes):
-            raise serializers.ValidationError("The stroke log must be a list of strokes.")
-        if len(strokes) > STROKES_AT_MOST or "\\u0000" in text:
-            raise serializers.ValidationError(f"The stroke log may hold {STROKES_AT_MOST} strokes of plain text.")
-        return strokes
+            return strokes.read(data)
+        except strokes.StrokesError as error:
+            raise serializers.ValidationError(str(error)) from None
 
     def to_representation(self, value: Any) -> Any:
         return value
-
-
-def _text_of(data: Any) -> str:
-    """JSON text as it came: as such, in a file, or packed in one. Raises ValueError, OSError, zlib.error."""
-    if not isinstance(data, UploadedFile):
-        return data if isinstance(data, str) else json.dumps(data)
-    raw = data.read()
-    if raw[:2] == GZIP:
-        with gzip.open(io.BytesIO(raw)) as packed:
-            raw = packed.read(STROKES_BYTES + 1)
-    if len(raw) > STROKES_BYTES:
-        raise ValueError("too long")
-    return raw.decode()
 
 
 class SubmissionSerializer(serializers.Serializer):

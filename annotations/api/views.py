@@ -3,7 +3,6 @@
 import json
 import uuid
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import PurePath
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.generics import GenericAPIView, ListAPIView
@@ -21,7 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from annotations import admission, lineage, recent, selectors, services, trash
+from annotations import admission, bringing, recent, selectors, services, trash
 from annotations.api import serializers
 from annotations.api.answers import Timing, name_predictor, picture_response
 from annotations.api.bodies import PICTURES
@@ -73,37 +71,20 @@ class PhotoListView(OwnerView, ListAPIView):
         consent: bool | None,
         **known: uuid.UUID,
     ) -> Response:
-        owner, data = owner_of(request), image.read()
-        with timing.stage("decode"):
-            picture = pictures.decode(data, sized=sized)
-        predictor = lineage.predictor_current(owner)
-        with ThreadPoolExecutor(1) as beside:  # compressing a large photo takes longer than cutting it
-            normalising = beside.submit(services.normalised, picture)
-            with timing.stage("decode"):
-                near = picture.reduced(recent.SHORTER)
-                small = picture.small
-            cut = predictor.predict(small)
-            timing.add(cut.timings)
-            if consent is None:
-                consent = lineage.consent_of(owner)
-            with timing.stage("store"):
-                kept = normalising.result()
-        with timing.stage("store"):
-            photo = services.photo_create(
-                owner=owner,
-                upload=data,
-                picture=picture,
-                predictor=predictor,
-                cut=cut,
-                name=image.name or "",
-                photo_id=known.get("id"),
-                consented_at=timezone.now() if consent else None,
-                kept=kept,
-            )
-        recent.photos.keep(photo.sha256, near)
+        owner = owner_of(request)
+        photo, seen = bringing.photo_bring(
+            owner=owner,
+            upload=image.read(),
+            name=image.name or "",
+            photo_id=known.get("id"),
+            consent=consent,
+            stage=timing.stage,
+            sized=sized,
+        )
+        timing.add(seen.cut.timings)
         photo = selectors.photo_get(photo.id, owner, request.user)
         response = Response(self.get_serializer(photo).data, status=201)
-        name_predictor(response, predictor, timing)
+        name_predictor(response, seen.predictor, timing)
         return response
 
 

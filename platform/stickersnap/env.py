@@ -67,6 +67,8 @@ def place(name: str, default: str) -> str:
     value = text(name, default)
     if "://" not in value:
         return str(Path(value).absolute())
+    if "#" in value or "?" in value:
+        raise SettingError(f"{name} has a # or a ? in its URL, which would end there: name a place without one.")
     if urlsplit(value).password is not None:
         raise SettingError(
             f"{name} has a password in its URL, where logs and configuration would show it. Leave it out: S3 reads "

@@ -149,6 +149,8 @@ def test_put_is_idempotent_and_edits_need_if_match(client, uploaded, form, fill)
         {"strokes": '{"a": 1}'},
         {"strokes": '[{"x": NaN}]'},
         {"strokes": '[{"x": "\\u0000"}]'},
+        {"strokes": '[{"x": "\\ud800"}]'},
+        {"strokes": '[{"x": 1e400}]'},
         {"photo": "no-uuid"},
         {"mask": ""},
     ],

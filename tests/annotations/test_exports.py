@@ -11,6 +11,7 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from annotations import services
+from annotations.exports import corrections_export
 from annotations.models import Correction
 from stickersnap.releases.imports import corrections_import
 
@@ -48,7 +49,7 @@ def test_the_folder_is_read_by_coco_and_by_our_own_import(
     assert np.array_equal(coco.annToMask(annotation), soft >= 128)
     assert annotation["area"] == (soft >= 128).sum()
 
-    assert [wrong for _, wrong in corrections_import(folder=folder, operator=people.olga)] == ["", ""]
+    assert [told.said for told in corrections_import(folder=folder, operator=people.olga)] == ["imported"] * 2
     back = Correction.objects.filter(author=people.olga.owner)
     originals = Correction.objects.filter(author=ALICE, photo__name__in=["cat.jpg", "Cat.png"])
     assert {c.mask_sha256 for c in back} == {c.mask_sha256 for c in originals}
@@ -73,3 +74,24 @@ def test_the_document_has_what_leads_back(approved, cat, fill, disc, tmp_path):
     [annotation] = json.loads((tmp_path / "out" / "annotations.json").read_text())["annotations"]
     assert annotation["correction"] == str(correction.id)
     assert annotation["weights"] == "d" * 64
+
+
+def test_long_names_of_wide_letters_stop_nobodys_export(approved, cat, fill, people, tmp_path):
+    alpha = np.full(cat.shape[:2], 255, np.uint8)
+    for letter in ("写", "写", "🐈"):
+        approved(cat, alpha, letter * 116 + ".png")
+    folder = tmp_path / "out"
+    call_command("export_corrections", str(folder))
+    written = sorted((folder / "images").iterdir())
+    assert len(written) == len(json.loads((folder / "annotations.json").read_text())["images"]) == 3
+    assert {path.stem for path in written} == {path.stem for path in (folder / "masks").iterdir()}
+
+
+def test_a_photo_deleted_meanwhile_is_left_out_of_the_export(approved, cat, coffee, people, tmp_path):
+    approved(cat, np.full(cat.shape[:2], 255, np.uint8), "cat.png")
+    gone = approved(coffee, np.full(coffee.shape[:2], 255, np.uint8), "cup.png")
+    export = corrections_export(folder=tmp_path / "out")
+    assert next(export) == "cat.png"
+    services.photo_delete(photo=gone.photo)
+    assert list(export) == []
+    assert len(json.loads((tmp_path / "out" / "annotations.json").read_text())["images"]) == 1

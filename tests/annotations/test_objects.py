@@ -36,8 +36,8 @@ def test_it_makes_what_dvc_makes_and_dvc_brings_it_back(workspace, tmp_path):
     other = Workspace(tmp_path / "other", str(tmp_path / "other-remote"))
     other.ensure()
     fill(other.data, b"one", b"two")
-    commands = [["add", "data", "--quiet"], ["push", "--quiet"]]
-    other._dvc(*commands)
+    for command in (["add", "data", "--quiet"], ["push", "--quiet"]):
+        other._python("-m", "dvc", *command, given=None)
     assert text == workspace.text() == other.text()
     assert objects(workspace.remote) == objects(other.remote)
     assert objects(workspace.folder / ".dvc" / "cache") == objects(other.folder / ".dvc" / "cache")

@@ -44,7 +44,7 @@ def spoil(folder, how, as_png):
     ("how", "said"),
     [
         ("no mask", "without a mask"),
-        ("no picture", "without a mask"),
+        ("no picture", "without a picture"),
         ("nothing", "holds no pictures"),
         ("torn", "can't be read"),
         ("smaller mask", "must have one size"),
@@ -54,3 +54,20 @@ def test_what_is_wrong_is_said(folder, how, said, as_png):
     spoil(folder, how, as_png)
     with pytest.raises(ManifestError, match=said):
         folders.check(folder)
+
+
+def test_every_picture_and_mask_is_told_of_and_names_meet_whatever_their_case_and_accents(folder):
+    (folder / "masks" / "cat.png").rename(folder / "masks" / "cat.PNG")
+    (folder / "images" / "caf\u00e9.jpg").write_bytes(b"")
+    (folder / "masks" / "cafe\u0301.png").write_bytes(b"")
+    for name in ("images/alone.webp", "images/note.txt", "masks/extra.png", "masks/dark.jpg", "images/dark.jpg"):
+        (folder / name).write_bytes(b"")
+    (folder / "images" / ".hidden").write_bytes(b"")
+    told = {one.name: one.wrong for one in folders.found(folder)}
+    assert {name for name, wrong in told.items() if not wrong} == {"cat.png", "caf\u00e9.jpg"}
+    assert "without a mask" in told["alone.webp"]
+    assert "without a picture" in told["masks/extra.png"]
+    assert "no file of a kind" in told["images/note.txt"]
+    assert "is a PNG" in told["masks/dark.jpg"]
+    assert "have one name" in told["dark.jpg"]
+    assert len(told) == 7

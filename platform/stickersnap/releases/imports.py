@@ -6,76 +6,78 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from django.utils import timezone
-from PIL import Image
-
-from annotations import reviews, splits
+from annotations import bringing, reviews, splits
 from annotations import services as labels
 from annotations.exceptions import AlreadyReviewed, AnnotationError
-from annotations.lineage import predictor_current
 from annotations.models import Correction, Photo
-from segmentation import manifest, mask, picture
+from segmentation import exchange, folders, manifest, picture
+from segmentation.mask import MaskError
 from stickersnap.accounts.models import User
 
 IMPORTED = uuid.UUID("6f1d9d2e-6a3d-4d3a-9d56-0f6f2f5a7c11")  # namespace: the same pair is the same photo again
 
 
+SUFFIXES = folders.SUFFIXES | {".gif", ".heic", ".heif", ".avif"}  # all that an upload may be
+
+
 @dataclass(frozen=True)
-class Pair:
+class Told:
+    """What became of one picture or mask of the folder, in words; `refused` if it should be mended."""
+
     name: str
-    image: Path
-    mask: Path
+    said: str
+    refused: bool = False
 
 
 class ImportRefused(AnnotationError):
     """There is nothing in this folder that can be imported."""
 
 
-def pairs(folder: Path) -> list[Pair]:
-    """The pairs of a dataset folder, or of a plain one with images/NAME.* beside masks/NAME.png."""
+def pictures_found(folder: Path) -> list[folders.Found]:
+    """All that is in a dataset folder, or in a plain one with images/NAME.* beside masks/NAME.png.
+
+    Raises ImportRefused, segmentation.manifest.ManifestError.
+    """
     if (folder / manifest.MANIFEST).exists():
-        labelled = [s for s in manifest.read(folder) if s.mask is not None]
-        return [Pair(s.image, folder / s.image, folder / str(s.mask)) for s in labelled]
-    masks = {path.stem: path for path in (folder / "masks").glob("*.png")}
-    found = [Pair(p.name, p, masks[p.stem]) for p in sorted((folder / "images").glob("*")) if p.stem in masks]
+        samples = manifest.read(folder)
+        return [folders.Found(s.image, folder / s.image, folder / s.mask if s.mask else None) for s in samples]
+    found = folders.found(folder, SUFFIXES)
     if not found:
         raise ImportRefused(f"{folder} holds no images/NAME.jpg with a masks/NAME.png. Name the folder above both.")
     return found
 
 
-def corrections_import(*, folder: Path, operator: User) -> Iterator[tuple[Pair, str]]:
+def corrections_import(*, folder: Path, operator: User) -> Iterator[Told]:
     """Imports every pair as the operator's own, consented photo with an approved correction.
 
-    Yields each pair with what was wrong with it, empty when it came in. Done again, it changes only what changed.
+    Yields what became of each picture, and of each mask without one. Done again, it changes only what changed.
     """
     splits.owner_by_group(operator.owner)
-    for pair in pairs(folder):
-        try:
-            _import(pair, operator)
-        except (AnnotationError, picture.PictureError, mask.MaskError, OSError) as error:
-            yield pair, str(error)
+    for found in pictures_found(folder):
+        if found.wrong:
+            yield Told(found.name, found.wrong, refused=True)
+        elif found.image is None or found.mask is None:
+            yield Told(found.name, "left out: nobody labelled it")
         else:
-            yield pair, ""
+            yield _told(found.name, found.image, found.mask, operator)
 
 
-def _import(pair: Pair, operator: User) -> None:
-    upload = pair.image.read_bytes()
-    decoded = picture.decode(upload)
-    alpha = _mask(pair.mask)
+def _told(name: str, image: Path, mask: Path, operator: User) -> Told:
+    try:
+        _import(image, mask, operator)
+    except (AnnotationError, picture.PictureError, MaskError, OSError) as error:
+        return Told(name, str(error), refused=True)
+    return Told(name, "imported")
+
+
+def _import(image: Path, mask: Path, operator: User) -> None:
+    upload = image.read_bytes()
+    alpha = exchange.certain(mask.read_bytes(), picture.decode(upload).size)
     photo_id = uuid.uuid5(IMPORTED, f"{operator.owner}{hashlib.sha256(upload).hexdigest()}")
     photo = Photo.objects.filter(id=photo_id).first()
     if photo is None:
-        predictor = predictor_current()
-        photo = labels.photo_create(
-            owner=operator.owner,
-            upload=upload,
-            picture=decoded,
-            predictor=predictor,
-            cut=predictor.predict(decoded.rgb),
-            name=pair.image.name,
-            photo_id=photo_id,
-            consented_at=timezone.now(),
+        photo, _ = bringing.photo_bring(
+            owner=operator.owner, upload=upload, name=image.name, photo_id=photo_id, consent=True
         )
     _approve(_correct(photo, alpha, operator), operator)
 
@@ -100,8 +102,3 @@ def _approve(correction: Correction, operator: User) -> None:
         )
     except AlreadyReviewed:
         return
-
-
-def _mask(path: Path) -> bytes:
-    with Image.open(path) as image:
-        return mask.encode_png(np.asarray(image.convert("L")))

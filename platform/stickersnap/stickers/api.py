@@ -17,12 +17,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from annotations import admission
+from annotations import admission, bringing
 from annotations import selectors as labels
 from annotations.api.answers import Timing, name_predictor, picture_response, say_times
 from annotations.api.bodies import PICTURES
 from annotations.exceptions import NoSubjectFound
-from annotations.lineage import predictor_current
 from annotations.owners import owner_of
 from segmentation import exchange, subjects
 from segmentation import picture as pictures
@@ -214,10 +213,8 @@ class CutView(APIView):
         """The sticker that is wished for; where `whole`, the cut-out at the photo's own scale."""
         with self.timing.stage("decode"):
             picture = pictures.decode(data, shorter=None if whole else pictures.SMALL, sized=sized)
-            small = picture.small
-        predictor = predictor_current()
-        cut = predictor.predict(small)
-        self.predictor = predictor
+        seen = bringing.look(picture, stage=self.timing.stage)
+        self.predictor, cut = seen.predictor, seen.cut
         self.timing.add(cut.timings)
         if not cut.subject_found:
             raise NoSubjectFound

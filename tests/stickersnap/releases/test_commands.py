@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from PIL import Image
 
 from annotations.models import Correction, Photo
+from segmentation import mask
 from segmentation import weights as sets
 from stickersnap.releases import checkup, selectors, services
 from stickersnap.releases.models import TrainingRun
@@ -158,6 +159,45 @@ def test_masks_made_elsewhere_come_in_once(people, plain_folder, capsys):
     assert Photo.objects.filter(owner=people.olga.owner, consented_at__isnull=False).count() == 2
     assert {review.verdict for c in Correction.objects.all() for review in c.reviews.all()} == {"approve"}
     assert "2 of 2  cup.jpg  imported" in capsys.readouterr().out
+
+
+def test_every_picture_is_told_of_and_what_cant_be_a_mask_is_never_approved(people, plain_folder, disc, capsys):
+    services.starter_deploy()
+    images, masks, alpha = plain_folder / "images", plain_folder / "masks", disc(400, 600)
+    (masks / "cup.png").rename(masks / "cup.PNG")
+    white = np.dstack([np.full((300, 451, 3), 255, np.uint8), disc(300, 451)])
+    Image.fromarray(white).save(masks / "cat.png")
+    for name in ("label", "alone"):
+        (images / f"{name}.jpg").write_bytes((images / "cup.jpg").read_bytes() + name.encode())
+    Image.fromarray((alpha > 127) * np.uint8(38)).save(masks / "label.png")
+    Image.fromarray(alpha).save(masks / "extra.png")
+    with pytest.raises(CommandError, match="3 of 5 were refused"):
+        call_command("import_corrections", str(plain_folder), "--operator", "olga")
+    told = capsys.readouterr().out
+    assert "cat.jpg  imported" in told
+    assert "cup.jpg  imported" in told
+    assert "label.jpg  Nothing in this mask reaches one half" in told
+    assert "alone.jpg  It is a picture without a mask" in told
+    assert "masks/extra.png  It is a mask without a picture" in told
+    assert Photo.objects.count() == 2
+    kept = Correction.objects.get(photo__name="cat.jpg")
+    assert np.array_equal(mask.decode_png(bytes(kept.mask)), disc(300, 451))
+
+
+def test_imported_photos_are_cut_at_the_scale_of_uploaded_ones(people, plain_folder, client, coffee, monkeypatch):
+    """The network sees the same pixels, whoever brings a photo, and however large it is."""
+    services.starter_deploy()
+    large = Image.fromarray(coffee).resize((2400, 1600))
+    large.save(plain_folder / "images" / "cup.jpg")
+    Image.new("L", (2400, 1600), 255).save(plain_folder / "masks" / "cup.png")
+    call_command("import_corrections", str(plain_folder), "--operator", "olga")
+    client.force_login(people.alice)
+    with (plain_folder / "images" / "cup.jpg").open("rb") as file:
+        assert client.post("/api/v1/photos/", {"image": file}).status_code == 201
+    imported, uploaded = Photo.objects.filter(name="cup.jpg").order_by("created_at")
+    first, second = imported.predictions.get(), uploaded.predictions.get()
+    assert bytes(first.mask) == bytes(second.mask)
+    assert first.uncertainty == second.uncertainty
 
 
 def test_a_changed_mask_is_a_new_version_that_is_approved_too(people, plain_folder, disc):

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from annotations.datasets import dataset_freeze, dataset_restore
-from annotations.dvc import Workspace
+from annotations.dvc import DvcError, Workspace
 from annotations.exceptions import DatasetError
 from annotations.models import Correction, DatasetItem, DatasetVersion, PhotoSplit
 from segmentation import manifest, mask
@@ -35,6 +35,58 @@ def test_a_disk_that_fills_during_a_freeze(small_disk, no_room, approve, tmp_pat
     nothing_new(1)
     assert dataset_freeze(workspace=workspace).number == 2
     assert len(manifest.read(workspace / "data")) == 2
+
+
+ODD = "rem#two 'x' \"y\" 100% $HOME ~ ü, a;b=[c]"
+
+
+@pytest.mark.django_db
+def test_the_remote_is_the_one_that_was_named_whatever_its_path_holds(approve, settings, tmp_path):
+    settings.DVC_REMOTE = str(tmp_path / ODD)
+    workspace = tmp_path / f"state {ODD}"
+    approve(10)
+    version = dataset_freeze(workspace=workspace)
+    assert any((tmp_path / ODD).rglob("*.dir"))
+    assert not (tmp_path / "rem").exists()
+    assert dataset_restore(number=1, folder=tmp_path / "back #1") == version
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "%(home)s"])
+def test_a_remote_that_dvc_cant_be_told_of_is_refused(tmp_path, name):
+    with pytest.raises(DvcError, match="can't be told"):
+        Workspace(tmp_path / "work", f"{tmp_path}/{name}").ensure()
+
+
+@pytest.mark.django_db
+def test_a_restore_names_the_file_that_is_missing(workspace, approve, settings, tmp_path):
+    settings.DVC_REMOTE = str(tmp_path / "remote")
+    approve(10), approve(20)
+    dataset_freeze(workspace=workspace)
+    digests = {hashlib.md5(path.read_bytes()).hexdigest(): path for path in (workspace / "data" / "images").iterdir()}
+    lost = next(path for path in (tmp_path / "remote").rglob("*") if path.parent.name + path.name in digests)
+    name = digests[lost.parent.name + lost.name].name
+    lost.unlink()
+    with pytest.raises(DatasetError, match=rf"lacks 1 of \d+ files: images/{name} \({lost}\)"):
+        dataset_restore(number=1, folder=tmp_path / "back")
+    assert not (tmp_path / "back").exists()
+
+
+@pytest.mark.django_db
+def test_a_restore_says_that_the_list_is_missing(workspace, approve, settings, tmp_path):
+    settings.DVC_REMOTE = str(tmp_path / "remote")
+    approve(10)
+    dataset_freeze(workspace=workspace)
+    next((tmp_path / "remote").rglob("*.dir")).unlink()
+    with pytest.raises(DatasetError, match="lacks the version's list of files"):
+        dataset_restore(number=1, folder=tmp_path / "back")
+
+
+@pytest.mark.django_db
+def test_a_restore_says_that_the_disk_is_full(small_disk, no_room, workspace, approve):
+    approve(10)
+    dataset_freeze(workspace=workspace)
+    with no_room(small_disk), pytest.raises(DatasetError, match=r"is full|No space left"):
+        dataset_restore(number=1, folder=small_disk / "back")
 
 
 @pytest.mark.django_db

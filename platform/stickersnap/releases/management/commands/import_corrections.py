@@ -25,10 +25,10 @@ class Command(BaseCommand):
             raise CommandError(f"{operator} is no operator. `manage.py operator {operator}` makes one.")
         refused = 0
         try:
-            total = len(imports.pairs(folder))
-            for number, (pair, wrong) in enumerate(imports.corrections_import(folder=folder, operator=user), 1):
-                refused += bool(wrong)
-                self.stdout.write(f"{number} of {total}  {pair.name}  {wrong or 'imported'}")
+            total = len(imports.pictures_found(folder))
+            for number, told in enumerate(imports.corrections_import(folder=folder, operator=user), 1):
+                refused += told.refused
+                self.stdout.write(f"{number} of {total}  {told.name}  {told.said}")
         except (AnnotationError, ManifestError) as error:
             raise CommandError(str(error)) from error
         if refused:
