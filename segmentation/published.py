@@ -15,15 +15,18 @@ from segmentation.transforms import MEAN, STD
 
 Triple = tuple[float, float, float]
 MB = 1_000_000
+ANSWERS = ("probabilities", "logits", "minmax")
+SCALES = ("max", "255", "none")
 
 
 @dataclass(frozen=True)
 class Graph:
     """How an ONNX graph made elsewhere is fed and read: a card's `graph`.
 
-    Input: N×3×S×S float32, each picture divided by its maximum, minus `mean`, divided by `std`; S is the card's size.
-    `refined` and `coarse` name outputs, N×1×S×S float32: "probabilities" (0..1) or "logits". A graph with one output
-    names it twice.
+    Input: N×3×S×S float32, each picture divided by its maximum ("max"), by 255, or by nothing ("none"), minus `mean`,
+    divided by `std`; S is the card's size. `refined` and `coarse` name outputs, N×C×S×S numbers of which `channel`
+    is the subject: "probabilities" (0..1), "logits", or "minmax", stretched from each picture's least to its largest.
+    A graph with one output names it twice.
     """
 
     input: str = ""
@@ -31,7 +34,9 @@ class Graph:
     coarse: str = ""
     mean: Triple = MEAN
     std: Triple = STD
-    answers: Literal["probabilities", "logits"] = "probabilities"
+    answers: Literal["probabilities", "logits", "minmax"] = "probabilities"
+    scale: Literal["max", "255", "none"] = "max"
+    channel: int = 0
 
     def as_card(self) -> dict[str, Any]:
         """What a card keeps; `Graph(**card["graph"])` brings it back."""
@@ -51,8 +56,13 @@ def graph_fault(values: Any) -> str:
             return f"has a {name} of its graph that is not three numbers"
     if not all(values.get("std", STD)):
         return "divides by a std of 0"
-    if values.get("answers", "logits") not in ("logits", "probabilities"):
-        return "has a graph that answers neither logits nor probabilities"
+    if values.get("answers", "logits") not in ANSWERS:
+        return f"has a graph that answers none of {', '.join(ANSWERS)}"
+    if values.get("scale", "max") not in SCALES:
+        return f"has a graph whose scale is none of {', '.join(SCALES)}"
+    channel = values.get("channel", 0)
+    if type(channel) is not int or not 0 <= channel < 1000:
+        return "has a graph whose channel is no whole number from 0"
     return ""
 
 

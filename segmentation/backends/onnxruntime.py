@@ -200,15 +200,23 @@ def names_of_theirs(
 
 
 def fed(batch: NDArray[np.uint8], graph: Graph) -> NDArray[np.float32]:
-    """N×S×S×3 uint8 as other people's graphs take it: N×3×S×S float32, divided by its maximum, minus mean, by std."""
-    x = batch / np.maximum(batch.max((1, 2, 3), keepdims=True), 1)
-    x = (x - np.array(graph.mean)) / np.array(graph.std)
+    """N×S×S×3 uint8 as other people's graphs take it: N×3×S×S float32, scaled, minus mean, by std (see Graph)."""
+    largest = {"max": np.maximum(batch.max((1, 2, 3), keepdims=True), 1), "255": 255, "none": 1}[graph.scale]
+    x = (batch / largest - np.array(graph.mean)) / np.array(graph.std)
     return np.ascontiguousarray(x.transpose(0, 3, 1, 2), np.float32)
 
 
-def read(answers: list[NDArray[np.float32]], graph: Graph) -> NDArray[np.float32]:
-    """Two answers, N×1×S×S or N×S×S, as N×2×S×S probabilities, taken as they are and never stretched."""
-    maps = np.stack([answer.reshape(len(answer), *answer.shape[-2:]) for answer in answers], 1)
+def read(answers: list[NDArray[Any]], graph: Graph) -> NDArray[np.float32]:
+    """Two answers, N×C×S×S or N×S×S, as N×2×S×S probabilities, stretched only where the graph wants it."""
+    channels = [answer.reshape(len(answer), -1, *answer.shape[-2:])[:, graph.channel] for answer in answers]
+    maps = np.stack(channels, 1).astype(np.float32)
     if graph.answers == "logits":
         maps = 1 / (1 + np.exp(-maps.clip(-80, 80)))
+    elif graph.answers == "minmax":
+        least, most = maps.min((2, 3), keepdims=True), maps.max((2, 3), keepdims=True)
+        # a map that says the same everywhere says that there is nothing
+        maps = np.where(most - least > FLAT, (maps - least) / np.maximum(most - least, FLAT), 0)
     return maps.clip(0, 1).astype(np.float32)
+
+
+FLAT = 1e-6

@@ -204,7 +204,7 @@ def test_an_operators_choice_serves_and_is_taken_back_without_a_lost_request(
     damaged.write_bytes(foreign_onnx.read_bytes()[:-100])
     with pytest.raises(AssertionError, match="cut short"):
         service.manage("weights", "import", str(damaged))
-    service.manage("weights", "import", str(foreign_onnx), "--name", "theirs")
+    service.manage("weights", "import", str(foreign_onnx), "--name", "theirs", "--anyway")
     with pytest.raises(AssertionError, match="--yes"):
         service.manage("weights", "use", "theirs", "--by", "olga")
     assert operator.get_ok("weights/current/")["sha256"] == old

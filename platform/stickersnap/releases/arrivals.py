@@ -8,11 +8,12 @@ from pathlib import Path
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
-from segmentation import convert, download, forms, golden, published
+from segmentation import convert, download, forms, golden, published, trial
 from segmentation import weights as sets
 from segmentation.backends import DeviceError
 from segmentation.export_onnx import ExportError
-from segmentation.published import MB, Published
+from segmentation.opening import open_predictor
+from segmentation.published import MB, Graph, Published
 from stickersnap.releases import services
 from stickersnap.releases.fetching import weights_ensure
 from stickersnap.releases.models import Weights
@@ -64,10 +65,20 @@ def weights_pull(
     return weights
 
 
-def weights_import(*, path: Path, name: str = "", table: tuple[Published, ...] = published.TABLE) -> Weights:
+def weights_import(
+    *,
+    path: Path,
+    name: str = "",
+    size: int | None = None,
+    graph: Graph | None = None,
+    anyway: bool = False,
+    table: tuple[Published, ...] = published.TABLE,
+) -> Weights:
     """Registers weights made elsewhere: a folder of ours, tested on the golden pictures, or a file, converted.
 
-    Raises segmentation.weights.WeightsError, segmentation.golden.GoldenError, segmentation.backends.DeviceError.
+    `size` and `graph` say how an ONNX file is fed and read, see segmentation.families. A file that nobody pinned must
+    cut the trial photographs, or is taken as it is with `anyway`. Raises segmentation.weights.WeightsError,
+    segmentation.golden.GoldenError, segmentation.backends.DeviceError, segmentation.trial.UselessError.
     """
     beside = path.parent if path.suffix == ".safetensors" and (path.parent / sets.CARD).exists() else None
     folder = path if path.is_dir() else beside
@@ -76,9 +87,11 @@ def weights_import(*, path: Path, name: str = "", table: tuple[Published, ...] =
         return services.weights_register(folder=folder)
     store().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=store(), prefix=".arriving-") as aside:
-        facts = {"name": name} if name else {}
-        found = convert.convert(path, Path(aside) / "set", facts, table)
+        facts = {key: value for key, value in {"name": name, "size": size}.items() if value}
+        found = convert.convert(path, Path(aside) / "set", facts, table, graph)
         golden.refuse_blind(found.card["golden"])
+        if "published" not in found.card and not anyway:
+            trial.refuse_useless(trial.mean_iou(open_predictor(found.folder, device="cpu")), path.name)
         if found.format == "safetensors":
             _forms_make(found.folder)
         return services.weights_register(folder=found.folder)

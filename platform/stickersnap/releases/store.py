@@ -12,7 +12,7 @@ from django.db import transaction
 from segmentation import pins
 from segmentation import weights as sets
 from stickersnap.releases import leases, signing
-from stickersnap.releases.models import TrainingRun, Weights
+from stickersnap.releases.models import Deployment, PromotionDecision, TrainingRun, Weights
 
 
 def weights_folder(sha256: str) -> Path:
@@ -33,6 +33,7 @@ def weights_register(*, folder: Path, run: TrainingRun | None = None) -> Weights
     `run` is another holder's by now.
     """
     found = sets.inspect(folder)
+    _refuse_other_reading(found)
     if found.format == "safetensors":
         sets.load(found)
     card = _card(found)
@@ -57,9 +58,27 @@ def _card(found: sets.WeightsSet) -> dict[str, Any]:
     """
     known = Weights.objects.filter(sha256=found.sha256).first()
     shipped = pins.pinned(sets.starter_folder()) == pins.pins_of(found.card)
-    if known is None or shipped or not signing.verifies(known):
+    if known is None or shipped or not signing.verifies(known) or not _read_alike(known.card, found.card):
         return found.card
     return {**known.card, "forms": found.forms} if found.forms else known.card
+
+
+def _read_alike(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    """Whether two cards of the same bytes feed and read a graph in the same way."""
+    return (a.get("graph"), a.get("size")) == (b.get("graph"), b.get("size"))
+
+
+def _refuse_other_reading(found: sets.WeightsSet) -> None:
+    """Raises WeightsError where these bytes were judged or served under a card that reads them otherwise."""
+    known = Weights.objects.filter(sha256=found.sha256).first()
+    if known is None or _read_alike(known.card, found.card):
+        return
+    if Deployment.objects.filter(weights=known).exists() or PromotionDecision.objects.filter(challenger=known).exists():
+        raise sets.WeightsError(
+            f"These bytes are here already, fed and read otherwise ({known.card.get('graph')}), and were judged or "
+            "served so: what was decided about them does not hold for another card. Keep that card, or export the "
+            "graph anew."
+        )
 
 
 def _is_there(found: sets.WeightsSet, card: dict[str, Any], target: Path) -> bool:

@@ -169,7 +169,7 @@ def test_an_unknown_name_says_which_there_are(capsys):
 
 
 def test_files_and_folders_are_imported(foreign_onnx, other_weights, people, capsys):
-    call_command("weights", "import", str(foreign_onnx), "--name", "mine")
+    call_command("weights", "import", str(foreign_onnx), "--name", "mine", "--anyway")
     assert Weights.objects.get().card["name"] == "mine"
     capsys.readouterr()
     call_command("weights", "import", str(other_weights(1) / sets.WEIGHTS), "--name", "a folder keeps its card")
@@ -179,6 +179,20 @@ def test_files_and_folders_are_imported(foreign_onnx, other_weights, people, cap
     assert Weights.objects.count() == 2
     call_command("weights", "use", "mine", "--by", "olga")
     assert selectors.deployment_current().weights.card["name"] == "mine"
+
+
+def test_how_a_graph_is_fed_and_read_can_be_said(foreign_onnx, pth, people):
+    fed = ["--family", "isnet", "--mean", "0.4", "0.5", "0.6", "--scale", "none", "--answers", "minmax", "--anyway"]
+    call_command("weights", "import", str(foreign_onnx), *fed)
+    graph = Weights.objects.get().card["graph"]
+    assert (graph["mean"], graph["std"], graph["scale"]) == ([0.4, 0.5, 0.6], [1.0, 1.0, 1.0], "none")
+    assert graph["answers"] == "minmax"
+    with pytest.raises(CommandError, match="divides by a std of 0"):
+        call_command("weights", "import", str(foreign_onnx), "--std", "1", "0", "1")
+    with pytest.raises(CommandError, match=r"\.onnx files alone"):
+        call_command("weights", "import", str(pth), "--family", "u2net")
+    with pytest.raises(CommandError, match="trial photographs"):
+        call_command("weights", "import", str(foreign_onnx), "--family", "u2net")
 
 
 def test_what_cannot_be_imported_says_why(pth, other_weights, tmp_path, people):

@@ -10,6 +10,8 @@ from safetensors.torch import load_file, save_file
 
 from segmentation import golden, networks, saving
 from segmentation import weights as sets
+from segmentation.published import Graph
+from segmentation.trial import UselessError
 from stickersnap.releases import arrivals, runs, selectors, services, serving
 from stickersnap.releases.decisions import decision_record
 from stickersnap.releases.exceptions import AlreadyServing, NotTrainable
@@ -172,8 +174,26 @@ def test_any_network_serves_by_choice(name, starter, other_weights, tmp_path):
     assert predictor.predict(PHOTO).alpha.shape == (40, 60)
 
 
+def test_weights_that_cut_no_trial_photograph_are_not_taken_without_a_word(foreign_onnx):
+    with pytest.raises(UselessError, match="--family"):
+        arrivals.weights_import(path=foreign_onnx)
+    assert not Weights.objects.exists()
+
+
+def test_the_same_bytes_with_another_card_are_read_by_it_until_they_were_judged_or_served(starter, foreign_onnx):
+    first = arrivals.weights_import(path=foreign_onnx, anyway=True)
+    other = arrivals.weights_import(path=foreign_onnx, graph=Graph(std=(0.3, 0.3, 0.3)), anyway=True)
+    assert other.sha256 == first.sha256
+    assert other.card["graph"]["std"] == [0.3, 0.3, 0.3]
+    assert sets.inspect(services.weights_folder(other.sha256)).card["graph"] == other.card["graph"]
+    services.weights_use(weights=other, by="olga")
+    with pytest.raises(sets.WeightsError, match="fed and read otherwise"):
+        arrivals.weights_import(path=foreign_onnx, anyway=True)
+    assert Weights.objects.get(sha256=first.sha256).card["graph"] == other.card["graph"]
+
+
 def test_a_graph_of_others_serves_and_says_that_it_cannot_be_trained(starter, foreign_onnx):
-    chosen = arrivals.weights_import(path=foreign_onnx, name="theirs")
+    chosen = arrivals.weights_import(path=foreign_onnx, name="theirs", anyway=True)
     services.weights_use(weights=arrivals.weights_find("theirs"), by="olga")
     assert serves() == chosen.sha256
     assert serving.predictor_current().predict(PHOTO).alpha.shape == (40, 60)

@@ -4,23 +4,26 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from segmentation import published
+from segmentation import families, published
 from segmentation.backends import DeviceError
 from segmentation.download import DownloadError
 from segmentation.golden import GoldenError
+from segmentation.published import Graph
+from segmentation.trial import UselessError
 from segmentation.weights import WeightsError
 from stickersnap.accounts.models import User
 from stickersnap.releases import arrivals, selectors, services
 from stickersnap.releases.exceptions import ReleaseError
 from stickersnap.releases.models import Weights
 
-REFUSALS = (WeightsError, DownloadError, GoldenError, DeviceError, ReleaseError, OSError)
+REFUSALS = (WeightsError, DownloadError, GoldenError, DeviceError, UselessError, ReleaseError, OSError)
 
 
 class Command(BaseCommand):
@@ -35,6 +38,14 @@ class Command(BaseCommand):
         come = actions.add_parser("import", help="bring in a .pth, .safetensors or .onnx file, or a folder of weights")
         come.add_argument("path", type=Path)
         come.add_argument("--name", default="", help="what to call them from now on")
+        come.add_argument("--family", choices=families.NAMES, help="an ONNX file is fed and read as these are")
+        come.add_argument("--size", type=int, help="the side of its input, where the graph leaves it open")
+        come.add_argument("--mean", type=float, nargs=3, help="what is subtracted of red, green and blue")
+        come.add_argument("--std", type=float, nargs=3, help="what they are divided by after that")
+        come.add_argument("--scale", choices=published.SCALES, help="pixels are divided by the photo's maximum, by 255")
+        come.add_argument("--answers", choices=("logits", "sigmoid", "minmax"), help="what the graph's numbers are")
+        come.add_argument("--channel", type=int, help="which channel of its answer is the subject, from 0")
+        come.add_argument("--anyway", action="store_true", help="take them though they don't cut the trial photographs")
         use = actions.add_parser("use", help="make registered weights serve, by an operator's own decision")
         use.add_argument("name", help="name, sha256 or its beginning, or starter")
         use.add_argument("--by", required=True, help="your name as an operator")
@@ -79,10 +90,15 @@ class Command(BaseCommand):
             weights = arrivals.weights_pull(entry=entry, progress=progress)
         self._arrived(weights, entry.name)
 
-    def _import(self, *, path: Path, name: str, **_: Any) -> None:
+    def _import(self, *, path: Path, name: str, anyway: bool, size: int | None, **options: Any) -> None:
         if not path.exists():
             raise CommandError(f"There is no {path}.")
-        weights = arrivals.weights_import(path=path, name=name)
+        graph = _graph(**options)
+        if graph and path.suffix != ".onnx":
+            raise CommandError("How a graph is fed and read is said of .onnx files alone: leave these options out.")
+        weights = arrivals.weights_import(path=path, name=name, size=size, graph=graph, anyway=anyway)
+        if tried := weights.card.get("tried"):
+            self.stdout.write("Tried on five photographs: " + ", ".join(f"{n} IoU {v:.2f}" for n, v in tried.items()))
         self._arrived(weights, name if weights.card.get("name") == name else "")
 
     def _arrived(self, weights: Weights, name: str) -> None:
@@ -113,6 +129,20 @@ class Command(BaseCommand):
     def _deploy_starter(self, **_: Any) -> None:
         deployment = services.starter_deploy()
         self.stdout.write(f"Deployment {deployment.pk}: weights {deployment.weights_id} serve.")
+
+
+def _graph(*, family: str | None, answers: str | None, **given: Any) -> Graph | None:
+    """How an ONNX file is fed and read, as far as the options say; None where they say nothing."""
+    values = {key: given[key] for key in ("mean", "std", "scale", "channel") if given.get(key) is not None}
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    if answers:
+        values["answers"] = "probabilities" if answers == "sigmoid" else answers
+    if not family and not values:
+        return None
+    graph = replace(families.family_get(family).graph if family else Graph(), **values)
+    if fault := published.graph_fault(graph.as_card()):
+        raise CommandError(f"What is said of the graph {fault}.")
+    return graph
 
 
 @contextmanager
