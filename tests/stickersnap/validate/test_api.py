@@ -1,14 +1,9 @@
 """The validator over HTTP."""
 
-import sys
-from pathlib import Path
-
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from made_stickers import dot, saved, wastickers, zipped
 from rest_framework.test import APIClient
-
-sys.path.insert(0, str(Path(__file__).parent))
-from conftest import dot, saved, wastickers, zipped
 
 pytestmark = pytest.mark.django_db
 

@@ -3,12 +3,9 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from conftest import dot, saved, wastickers
+from made_stickers import dot, saved, wastickers
 
 from stickersnap.validate.__main__ import main
 

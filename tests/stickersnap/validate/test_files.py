@@ -1,13 +1,9 @@
 """Each limit one below, at, and one above; the refusals that people reported, rebuilt."""
 
 import struct
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from conftest import dot, moving, noisy, padded_webp, saved
+from made_stickers import dot, moving, noisy, padded_webp, saved
 
 from stickersnap.validate.checking import check, valid
 from stickersnap.validate.limits import target_get, targets

@@ -1,16 +1,12 @@
 """What --fix makes is valid, keeps what it can, and says what was lost."""
 
 import io
-import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from made_stickers import dot, moving, noisy, saved
 from PIL import Image
-
-sys.path.insert(0, str(Path(__file__).parent))
-from conftest import dot, moving, noisy, saved
 
 from stickersnap.validate.checking import check, valid
 from stickersnap.validate.encoding import DoesNotFitError, alikeness, best_quality, encode

@@ -1,13 +1,9 @@
 """Packs: every part that may be missing, every number one below, at and above."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from conftest import dot, moving, saved, wastickers, zipped
+from made_stickers import dot, moving, saved, wastickers, zipped
 
 from stickersnap.validate import packs
 from stickersnap.validate.limits import target_get
