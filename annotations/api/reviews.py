@@ -16,6 +16,7 @@ from annotations.permissions import IsReviewer
 class ReviewView(APIView):
     """A reviewer's verdict on the present version of a correction."""
 
+    refusals = {"post": (409, 410, 412), "delete": (409, 410)}
     permission_classes = [IsReviewer]
 
     @extend_schema(request=serializers.ReviewInputSerializer, responses={201: serializers.ReviewSerializer})

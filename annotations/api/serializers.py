@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from annotations import selectors
 from annotations.api import parsers, strokes
+from annotations.api.strict import StrictSerializer
 from annotations.models import Correction, Photo, Prediction, Review
 from segmentation import rle, subjects
 
@@ -86,7 +87,7 @@ class PhotoSerializer(serializers.ModelSerializer):
         return CorrectionSerializer(correction).data if correction else None
 
 
-class UploadSerializer(serializers.Serializer):
+class UploadSerializer(StrictSerializer):
     """A photo as it comes in."""
 
     image = serializers.FileField(allow_empty_file=True)
@@ -133,7 +134,7 @@ class StrokesField(serializers.Field):
         return value
 
 
-class SubmissionSerializer(serializers.Serializer):
+class SubmissionSerializer(StrictSerializer):
     """A correction as it comes in."""
 
     photo = serializers.UUIDField()
@@ -187,7 +188,7 @@ class SubmissionSerializer(serializers.Serializer):
         return seconds
 
 
-class ReviewInputSerializer(serializers.Serializer):
+class ReviewInputSerializer(StrictSerializer):
     """A verdict as it comes in."""
 
     verdict = serializers.ChoiceField(choices=Review.Verdict.choices)

@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 
 from annotations import trust
 from annotations.api.serializers import CorrectionSerializer
+from annotations.api.strict import StrictSerializer
 from annotations.models import Correction, Quarantine
 from annotations.permissions import IsOperator
 from annotations.suspicion import Trust
@@ -30,7 +31,7 @@ class QuarantineSerializer(serializers.ModelSerializer):
         fields = ["author", "reason", "placed_by", "placed_at", "lifted_by", "lifted_at"]
 
 
-class ReasonSerializer(serializers.Serializer):
+class ReasonSerializer(StrictSerializer):
     reason = serializers.CharField(max_length=300, allow_blank=True, trim_whitespace=True)
 
 
@@ -110,6 +111,7 @@ class TrustCorrectionsView(ListAPIView):
 class QuarantineView(APIView):
     """POST leaves an author's corrections out of the versions to come, DELETE lets them in again."""
 
+    refusals = {"post": (409,), "delete": (409,)}
     permission_classes = [IsOperator]
 
     @extend_schema(request=ReasonSerializer, responses={201: QuarantineSerializer})
@@ -119,6 +121,6 @@ class QuarantineView(APIView):
         row = trust.quarantine_place(author=author, operator=request.user, reason=given.validated_data["reason"])
         return Response(QuarantineSerializer(row).data, status=201)
 
-    @extend_schema(responses=QuarantineSerializer)
+    @extend_schema(responses={200: QuarantineSerializer})
     def delete(self, request: Request, author: uuid.UUID) -> Response:
         return Response(QuarantineSerializer(trust.quarantine_lift(author=author, operator=request.user)).data)

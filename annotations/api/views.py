@@ -46,6 +46,7 @@ class OwnerView(GenericAPIView):
 class PhotoListView(OwnerView, ListAPIView):
     """The requester's photos, newest first; a POST adds one and cuts it."""
 
+    refusals = {"post": (409,)}
     permission_classes = [AllowAny]
     parser_classes = PICTURES
     picture_field = "image"
@@ -54,7 +55,9 @@ class PhotoListView(OwnerView, ListAPIView):
     def get_queryset(self) -> QuerySet[Photo]:
         return selectors.photos_of(owner_of(self.request))
 
-    @extend_schema(request={"multipart/form-data": serializers.UploadSerializer}, responses=serializers.PhotoSerializer)
+    @extend_schema(
+        request={"multipart/form-data": serializers.UploadSerializer}, responses={201: serializers.PhotoSerializer}
+    )
     def post(self, request: Request) -> Response:
         given = serializers.UploadSerializer(data=request.data)
         given.is_valid(raise_exception=True)
@@ -100,7 +103,7 @@ class PhotoView(OwnerView):
         return Response(self.get_serializer(photo).data)
 
     @extend_schema(
-        responses=serializers.DeletedSerializer,
+        responses={200: serializers.DeletedSerializer},
         parameters=[OpenApiParameter("undo", bool, description="It can be restored for a quarter of an hour.")],
     )
     def delete(self, request: Request, photo_id: uuid.UUID) -> Response:
@@ -141,6 +144,7 @@ class PredictionMaskView(APIView):
     With `&subject=largest`, or a point as `0.5,0.4`, of that subject alone.
     """
 
+    refusals = {"get": (422,)}
     permission_classes = [AllowAny]
 
     @extend_schema(
@@ -168,6 +172,7 @@ class PredictionMaskView(APIView):
 class CorrectionView(APIView):
     """A person's mask for a photo. PUT is idempotent: the client makes the id."""
 
+    refusals = {"put": (409, 410, 412, 422)}
     permission_classes = [AllowAny]
     parser_classes = [MultiPartParser, JSONParser]
 

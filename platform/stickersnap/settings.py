@@ -137,7 +137,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["annotations.api.parsers.JSONParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "stickersnap.api.negotiation.Answerable",
     "DEFAULT_PAGINATION_CLASS": "stickersnap.api.pagination.Pages",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "stickersnap.api.schema.ServiceSchema",
     "DEFAULT_THROTTLE_CLASSES": ["stickersnap.api.throttles.PersonThrottle"],
     "EXCEPTION_HANDLER": "stickersnap.api.errors.exception_handler",
     "NUM_PROXIES": 1 if HTTPS else 0,  # whose word about the client's address counts

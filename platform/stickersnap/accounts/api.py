@@ -18,6 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from annotations.api.strict import StrictSerializer
 from annotations.owners import owner_of
 from annotations.selectors import photo_owned, photos_of
 from stickersnap.accounts.models import User
@@ -46,11 +47,11 @@ class SessionSerializer(serializers.Serializer):
     retention_hours = serializers.IntegerField(help_text="When the others are deleted.")
 
 
-class ConsentSerializer(serializers.Serializer):
+class ConsentSerializer(StrictSerializer):
     consent = serializers.BooleanField()
 
 
-class LoginSerializer(serializers.Serializer):
+class LoginSerializer(StrictSerializer):
     username = serializers.CharField(max_length=150)
     password = serializers.CharField(max_length=1000, trim_whitespace=False)
 

@@ -21,6 +21,7 @@ from annotations import admission, bringing
 from annotations import selectors as labels
 from annotations.api.answers import Timing, name_predictor, picture_response, say_times
 from annotations.api.bodies import PICTURES
+from annotations.api.strict import StrictSerializer
 from annotations.exceptions import NoSubjectFound
 from annotations.owners import owner_of
 from segmentation import exchange, subjects
@@ -52,7 +53,7 @@ class WishSerializer(serializers.Serializer):
         return subject
 
 
-class StickerInputSerializer(WishSerializer):
+class StickerInputSerializer(StrictSerializer, WishSerializer):
     """What to make."""
 
     photo = serializers.UUIDField()
@@ -118,6 +119,7 @@ class StickerSerializer(serializers.ModelSerializer):
 class StickerListView(APIView):
     """Makes a sticker of a photo: of its newest correction if it has one, else of its prediction."""
 
+    refusals = {"post": (404, 410, 422)}
     permission_classes = [AllowAny]
 
     @extend_schema(parameters=[ShownSerializer], responses=StickerSerializer(many=True))
@@ -147,6 +149,7 @@ class StickerListView(APIView):
 class StickerPreviewView(APIView):
     """The file that a fix would make, before it is saved. Nothing is kept."""
 
+    refusals = {"post": (404, 410, 422)}
     permission_classes = [AllowAny]
     parser_classes = [MultiPartParser]
 

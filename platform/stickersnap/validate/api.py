@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from annotations import admission
+from annotations.api.strict import StrictSerializer
 from stickersnap.validate import packs
 from stickersnap.validate.checking import check, valid
 from stickersnap.validate.likely import likely_target
@@ -23,7 +24,7 @@ from stickersnap.validate.limits import UnknownTargetError, target_get, targets
 PATIENCE = 20.0  # seconds a file waits for its turn beside the stickers that are made
 
 
-class ValidateInputSerializer(serializers.Serializer):
+class ValidateInputSerializer(StrictSerializer):
     """A sticker or a pack, and whom it is for; without `target` what its format tells."""
 
     file = serializers.FileField(help_text="WebP, PNG, APNG, GIF, JPEG, WebM, .wastickers or zip; 20 MB at most.")

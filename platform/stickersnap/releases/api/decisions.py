@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from annotations.api.strict import StrictSerializer
 from stickersnap.accounts.permissions import IsOperator
 from stickersnap.releases import selectors, services, signing
 from stickersnap.releases.api.serializers import DecisionSerializer
@@ -52,7 +53,7 @@ class DecisionDetailSerializer(DecisionSerializer):
         return signing.verifies(decision)
 
 
-class CommentSerializer(serializers.Serializer):
+class CommentSerializer(StrictSerializer):
     """Why, for those who look later."""
 
     comment = serializers.CharField(required=False, allow_blank=True, max_length=300, default="")
@@ -70,6 +71,7 @@ class DecisionView(RetrieveAPIView[PromotionDecision]):
 class DecisionApproveView(APIView):
     """An operator's yes."""
 
+    refusals = {"post": (409,)}
     permission_classes = [IsOperator]
 
     @extend_schema(request=CommentSerializer, responses=DecisionDetailSerializer)
@@ -83,6 +85,7 @@ class DecisionApproveView(APIView):
 class DecisionDeclineView(APIView):
     """An operator's no."""
 
+    refusals = {"post": (409,)}
     permission_classes = [IsOperator]
 
     @extend_schema(request=CommentSerializer, responses=DecisionDetailSerializer)

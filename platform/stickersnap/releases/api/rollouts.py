@@ -143,6 +143,7 @@ class ShadowDifferenceView(APIView):
 class RolloutEndView(APIView):
     """Stops a trial."""
 
+    refusals = {"post": (409,)}
     permission_classes = [IsOperator]
 
     @extend_schema(request=None, responses=RolloutSerializer)
@@ -156,6 +157,7 @@ class RolloutEndView(APIView):
 class RolloutNextView(APIView):
     """Moves a trial on before its time."""
 
+    refusals = {"post": (409,)}
     permission_classes = [IsOperator]
 
     @extend_schema(request=None, responses=RolloutSerializer)

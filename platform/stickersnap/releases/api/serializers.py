@@ -5,6 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from annotations.api.strict import StrictSerializer
 from annotations.exceptions import AnnotationError
 from segmentation import networks
 from stickersnap.releases import ancestry, runs
@@ -113,7 +114,7 @@ class DeploymentSerializer(serializers.ModelSerializer):
         return bool(deployment.pk == self.context["current"])
 
 
-class RetrainSerializer(serializers.Serializer):
+class RetrainSerializer(StrictSerializer):
     """What may be asked of a run."""
 
     minutes = serializers.FloatField(required=False, min_value=0.1, max_value=60 * 24)
@@ -144,7 +145,7 @@ class CurrentWeightsSerializer(serializers.Serializer):
     student = StudentSerializer(allow_null=True, help_text="What serves CPUs and browsers where the champion is large.")
 
 
-class PolicySerializer(serializers.ModelSerializer):
+class PolicySerializer(StrictSerializer, serializers.ModelSerializer):
     """When to train without being asked, on what, and how what comes of it is tried before it serves."""
 
     class Meta:

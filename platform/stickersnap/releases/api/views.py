@@ -86,6 +86,7 @@ class RunListView(ListAPIView[TrainingRun]):
 class RetrainView(APIView):
     """Starts the loop."""
 
+    refusals = {"post": (409,)}
     permission_classes = [IsOperator]
 
     @extend_schema(request=RetrainSerializer, responses={202: RunSerializer})
@@ -147,6 +148,7 @@ class DeploymentListView(ListAPIView[Deployment]):
 class RollbackView(APIView):
     """Goes back."""
 
+    refusals = {"post": (409,)}
     permission_classes = [IsOperator]
 
     @extend_schema(request=None, responses={201: DeploymentSerializer})
