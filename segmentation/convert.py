@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Facts = Mapping[str, Any]
+log = logging.getLogger(__name__)
+UNFOLDED = ("u2net", "u2netp")  # published as graphs, but networks that we have, too
 PARALLEL = "module."  # what torch's DataParallel puts before every key
 
 
@@ -100,11 +103,14 @@ def from_state(state: Mapping[str, Tensor], file: Path, folder: Path, facts: Fac
     if facts.get("network", name) != name:
         raise WeightsError(f"{file.name} holds weights of {name}, not of {facts['network']}.")
     network = weights.filled(name, dict(state))
-    saving.save(folder, network, {"size": networks.SIZES[name], **facts, "network": name})
+    saving.save(folder, network, {"size": networks.entry(name).size, **facts, "network": name})
 
 
 def from_onnx(file: Path, folder: Path, facts: Facts, graph: Graph | None) -> None:
-    """Keeps an ONNX graph as it is; its input and outputs are looked up in the graph itself."""
+    """A set with the network that a published graph was made of, so that it can be trained, too; of any other graph,
+    the graph as it is, its input and outputs looked up in itself."""
+    if facts.get("network") in UNFOLDED and unfold(file, folder, facts):
+        return
     kept = folder / weights.ONNX
     shutil.copyfile(file, kept)
     sha256 = weights.digest(kept)
@@ -142,3 +148,19 @@ def _predictor(folder: Path, card: dict[str, Any]) -> BackendPredictor:
     except backends.DeviceError as error:
         raise WeightsError(f"{folder.name} cannot be run here. {error}") from error
     return BackendPredictor(backend, found.sha256, card)
+
+
+def unfold(file: Path, folder: Path, facts: Facts) -> bool:
+    """Saves the network behind a graph; False where it cannot be had again."""
+    try:
+        from segmentation.unfold import UnfoldError, checked
+    except ImportError as error:
+        log.warning("%s serves as it is, but cannot be trained without %s.", file.name, error.name)
+        return False
+    try:
+        network = checked(facts["network"], file, int(facts["size"]))
+    except UnfoldError as error:
+        log.warning("%s serves as it is, but cannot be trained: %s.", file.name, error)
+        return False
+    saving.save(folder, network, dict(facts))
+    return True

@@ -31,7 +31,7 @@ from segmentation.transforms import resize
 Pictures = Sequence[NDArray[np.uint8]]
 
 MOST_PICTURES = 8  # torch takes seconds for one picture and a large network
-BROWSER_BYTES = 3_000_000
+BROWSER_BYTES = 6_000_000
 
 
 class FormError(Exception):

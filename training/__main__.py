@@ -1,4 +1,4 @@
-"""`python -m training fine-tune|distill|starter|evaluate|card|ablate`: one JSON object a line on standard output.
+"""`python -m training fine-tune|distill|starter|teach|evaluate|card|ablate`: one JSON object a line on standard output.
 
 Exit status 0: done; 2: the data, the base or the settings cannot be used; 1: training could not go on.
 """
@@ -76,10 +76,25 @@ def ablate(args: argparse.Namespace) -> None:
 
 
 def starter(args: argparse.Namespace) -> None:
-    from training.starter import run
+    from training.starter import Sources, run
 
     config = StarterConfig.of(chosen(args, StarterConfig()))
-    run(args.data, args.evaluate, args.out, args.encoder, args.base, config, args.resume)
+    sources = Sources(tuple(args.data), args.encoder, args.base, args.teacher, args.unlabelled, args.evaluate)
+    run(sources, args.out, config, args.resume)
+
+
+def teach(args: argparse.Namespace) -> None:
+    from training.teach import teach as write
+
+    teacher = predictor_of(args.teacher, args.device)
+    made = write(teacher, args.data, args.out, args.longer_side, args.mirrored)
+    emit("done", made=made, teacher=teacher.weights)
+
+
+def predictor_of(name: str, device: str) -> BackendPredictor:
+    """Weights by their folder, or by their name among those of the service, by what serves them best here."""
+    found = inspect(name, Path("var/weights"))
+    return BackendPredictor(choose(found, device), found.sha256, found.card)
 
 
 def judged(args: argparse.Namespace) -> Predictor:
@@ -105,7 +120,8 @@ def evaluate(args: argparse.Namespace) -> None:
 def card(args: argparse.Namespace) -> None:
     from training.card import write
 
-    written = write(args.weights, args.data, args.evaluate, args.picture)
+    teacher = predictor_of(args.teacher, "cpu") if args.teacher else None
+    written = write(args.weights, args.data, args.evaluate, args.picture, teacher)
     emit("done", weights=written["sha256"], figures=written["figures"])
 
 
@@ -114,6 +130,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], None]] = {
     "distill": distill,
     "ablate": ablate,
     "starter": starter,
+    "teach": teach,
     "evaluate": evaluate,
     "card": card,
 }

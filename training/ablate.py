@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from segmentation import manifest, weights
+from segmentation import manifest, networks, weights
 from training import checkpoint, interpolate
 from training.config import FineTuneConfig
 from training.dataset import Pair, validation_split
@@ -133,7 +133,7 @@ def candidates(
     champion = weights.load(weights.STARTER).network.state_dict()
 
     def measure(share: float) -> interpolate.Score:
-        network = built("basnet-small", interpolate.between(champion, average, share))
+        network = built(networks.SHIPPED, interpolate.between(champion, average, share))
         return interpolate.Score(share, None, mean_iou(network, guards, config.size))
 
     if way.name in ("plain", "frozen statistics"):
@@ -159,7 +159,7 @@ def run(data: Path, evaluation: Path, out: Path, config: FineTuneConfig, only: S
 
     def note(row: str, state: dict[str, Tensor]) -> None:
         if row not in table:
-            network = built("basnet-small", state)
+            network = built(networks.SHIPPED, state)
             table[row] = {name: mean_iou(network, pairs, config.size) for name, pairs in found.judges.items()}
             manifest.write_bytes(path, (json.dumps(table, indent=1) + "\n").encode())
             emit("row", name=row, **table[row])

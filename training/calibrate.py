@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from segmentation.cut import squashed
+from segmentation.cut import Predictor, squashed
 from segmentation.predictor import BackendPredictor
 from segmentation.uncertainty import subject_features
 from training.dataset import Pair, Picture
+from training.nothing import PAGES, drawn_pictures, sees_something, surfaces
 
 LEAST_RECALL = 0.98
 FOLDS = 5
 BINS = 10
+DOUBTFUL = "doubtful"
 Numbers = NDArray[np.float64]
 
 
@@ -66,25 +68,16 @@ def small_subject(pair: Pair, ground: Picture, random: np.random.Generator, size
     return np.asarray(picture)
 
 
-def drawn_pictures(seed: int, size: int, count: int = 20) -> list[Picture]:
-    """`count` flat, `count` graded and `count` noisy pictures."""
-    random = np.random.default_rng(seed)
-    ramp = np.linspace(0, 1, size)[:, None, None]
-    pictures: list[Numbers] = []
-    for _ in range(count):
-        a, b = random.uniform(0, 255, (2, 3))
-        pictures.append(np.full((size, size, 3), a))
-        graded = np.broadcast_to(a + (b - a) * ramp, (size, size, 3))
-        pictures.append(np.rot90(graded, int(random.integers(4))))
-        pictures.append(random.normal(a, random.uniform(5, 60), (size, size, 3)))
-    return [picture.clip(0, 255).astype(np.uint8) for picture in pictures]
+def cases_of(pairs: Sequence[Pair], seed: int = 0, teacher: Predictor | None = None) -> list[Case]:
+    """Photos with their subjects, every second subject small on another's ground; and what shows none: crops beside
+    subjects, drawn pictures, textures, printed pages.
 
-
-def cases_of(pairs: Sequence[Pair], seed: int = 0) -> list[Case]:
-    """Photos with their subjects, every second subject small on another's ground; crops beside subjects, drawn ones."""
+    A crop in which the `teacher` sees something is of the kind `DOUBTFUL`: there may well be another thing to cut.
+    """
     photos = [Case(pair.rgb, True, "photo", pair.source) for pair in pairs]
     crops = [Case(crop, False, "crop", pair.source) for pair in pairs for crop in crops_beside(pair)]
     drawn = [Case(p, False, "drawn", f"drawn {i % FOLDS}") for i, p in enumerate(drawn_pictures(seed, 256))]
+    surface = [Case(p, False, "page" if name in PAGES else "texture", name) for name, p in surfaces(seed)]
     small = []
     grounds = crops or drawn
     for i, pair in enumerate(pairs[::2]):
@@ -92,7 +85,9 @@ def cases_of(pairs: Sequence[Pair], seed: int = 0) -> list[Case]:
         picture = small_subject(pair, grounds[int(random.integers(len(grounds)))].rgb, random)
         if picture is not None:
             small.append(Case(picture, True, "small", pair.source))
-    return photos + small + crops + drawn
+    if teacher is not None:
+        crops = [replace(case, kind=DOUBTFUL) if sees_something(teacher, case.rgb) else case for case in crops]
+    return photos + small + crops + drawn + surface
 
 
 def features_of(predictor: BackendPredictor, cases: Iterable[Case]) -> Numbers:
@@ -142,26 +137,37 @@ def fit(features: Numbers, cases: Sequence[Case]) -> tuple[dict[str, Any], Numbe
     return {"coefficients": [round(float(c), 5) for c in coefficients], "intercept": round(intercept, 5)}, held_out
 
 
-def calibrate(predictor: BackendPredictor, pairs: Sequence[Pair], seed: int = 0) -> dict[str, Any]:
+def calibrate(
+    predictor: BackendPredictor, pairs: Sequence[Pair], seed: int = 0, teacher: Predictor | None = None
+) -> dict[str, Any]:
     """{subject_threshold, subject} of a card. Every figure in it is of cases whose group was left out of the fit.
 
     The threshold is chosen among these scores so that at most one subject in fifty, small ones too, is refused.
+    Doubtful crops take no part in it; on how many of them a subject is found is told all the same.
     """
-    cases = cases_of(pairs, seed)
+    every = cases_of(pairs, seed, teacher)
+    doubtful = [case for case in every if case.kind == DOUBTFUL]
+    cases = [case for case in every if case.kind != DOUBTFUL]
     model, scores = fit(features_of(predictor, cases), cases)
     truth = np.array([case.subject for case in cases])
     kinds = np.array([case.kind for case in cases])
     threshold = best_threshold(list(scores[truth]), list(scores[~truth]))
     found = scores >= threshold
     error, bins = reliability(scores, truth)
+    rates = {kind: round(float(found[kinds == kind].mean()), 4) for kind in dict.fromkeys(kinds.tolist())}
+    counts = {kind: int((kinds == kind).sum()) for kind in dict.fromkeys(kinds.tolist())}
+    if doubtful:
+        logits = features_of(predictor, doubtful) @ np.array(model["coefficients"]) + model["intercept"]
+        rates[DOUBTFUL] = round(float((1 / (1 + np.exp(-logits)) >= threshold).mean()), 4)
+        counts[DOUBTFUL] = len(doubtful)
     return {
-        "subject_threshold": round(threshold, 4),
+        "subject_threshold": round(threshold, 6),
         "subject": {
             **model,
             "precision": round(float(truth[found].mean()), 4),
             "recall": round(float(found[truth].mean()), 4),
-            "found": {kind: round(float(found[kinds == kind].mean()), 4) for kind in dict.fromkeys(kinds.tolist())},
-            "cases": {kind: int((kinds == kind).sum()) for kind in dict.fromkeys(kinds.tolist())},
+            "found": rates,
+            "cases": counts,
             "folds": FOLDS,
             "calibration_error": round(error, 4),
             "reliability": bins,

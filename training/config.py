@@ -6,6 +6,10 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 AUTO = "auto"
+STARTERS = ("basnet-lite", "basnet-small")
+"""The networks that training.starter makes, each from a pretrained encoder (training.encoder)."""
+LESSON_SIDE = 320
+"""The longer side, in pixels, at which the starter's pictures and a teacher's masks of them are kept."""
 
 
 class ConfigError(Exception):
@@ -93,32 +97,52 @@ class FineTuneConfig(Config):
 def source_weights() -> dict[str, float]:
     """How often each source of the starter's pictures is drawn: everyday scenes most, since they help others most."""
     return {
-        "pascal_s": 0.32,
-        "caltech101": 0.16,
-        "oxford_pets": 0.08,
-        "sysu_vehicles": 0.11,
-        "weizmann_horse": 0.04,
-        "ccp_fashion": 0.04,
-        "feral_cats": 0.05,
-        "flowers17": 0.05,
-        "davis20": 0.06,
-        "coco_ccby": 0.06,
-        "balloon": 0.02,
+        "pascal_s": 0.24,
+        "caltech101": 0.12,
+        "oxford_pets": 0.05,
+        "sysu_vehicles": 0.06,
+        "weizmann_horse": 0.03,
+        "ccp_fashion": 0.045,
+        "feral_cats": 0.03,
+        "flowers17": 0.04,
+        "davis20": 0.05,
+        "coco_ccby": 0.045,
+        "coco_ccnc": 0.03,
+        "balloon": 0.01,
+        "wild_animals": 0.09,
+        "predators": 0.04,
+        "flickr_portraits": 0.05,
+        "bottles": 0.015,
+        "fire_trucks": 0.015,
+        "dog_cat_via": 0.015,
+        "pelota_players": 0.01,
+        "small_products": 0.01,
+        "food_plates": 0.008,
+        "alphamatting": 0.012,
+        "openimages": 0.09,
+        "grocery": 0.02,
     }
 
 
 @dataclass(frozen=True)
 class StarterConfig(Config):
-    """Training of basnet-small. A step's pictures are of one of `sizes`, towards the end of one of `final_sizes`."""
+    """Training of the shipped weights. A step's pictures are of one of `sizes`, towards the end of `final_sizes`.
 
+    `bfloat16` None: where the processor computes in it.
+    """
+
+    network: str = "basnet-lite"
+    batch: int = 12
+    rate: float = 1.5e-3
+    ema: float = 0.998
     size: int = 256
     sizes: tuple[int, ...] = (192, 224, 256)
-    final_sizes: tuple[int, ...] = (224, 256, 256, 288)
+    final_sizes: tuple[int, ...] = (256, 288, 320)
     final_share: float = 0.35
     encoder_rate: float = 0.2
     frozen_blocks: int = 3
     export_minutes: float = 15.0
-    bfloat16: bool = True
+    bfloat16: bool | None = None
     processes: int = 2
     threads: int = 1
     sources: dict[str, float] = field(default_factory=source_weights)

@@ -11,18 +11,12 @@ from typing import Any
 
 from torch import nn
 
-# The encoders' parts from the input on, by the beginning of their parameters' names.
-ENCODERS: dict[str, tuple[str, ...]] = {
-    "basnet-small": ("encoder.stem", *(f"encoder.blocks.{i}" for i in range(17))),
-    "basnet": ("inconv", "inbn", *(f"encoder{i}" for i in range(1, 5)), "resb5", "resb6"),
-    "u2net": tuple(f"stage{i}" for i in range(1, 7)),
-    "u2netp": tuple(f"stage{i}" for i in range(1, 7)),
-}
+from segmentation import networks
 
 
 def height(network: str, parameter: str) -> float:
     """How far below the decoder a parameter lies: 0 in the decoder and refinement, 1 in the encoder's first part."""
-    parts = ENCODERS[network]
+    parts = networks.entry(network).encoder
     for i, part in enumerate(parts):
         if re.match(rf"{re.escape(part)}[._]", parameter):
             return (len(parts) - i) / len(parts)

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from segmentation.backends import MODULES as BACKENDS
-from segmentation.networks import NAMES
-from training.config import AUTO, Config, FineTuneConfig, StarterConfig
+from segmentation.networks import NAMES, SHIPPED
+from training.config import AUTO, LESSON_SIDE, STARTERS, Config, FineTuneConfig, StarterConfig
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -26,17 +26,18 @@ def parser() -> argparse.ArgumentParser:
     student = commands.add_parser("distill", help="teach a small network what a large one sees")
     student.add_argument("--teacher", type=Path, required=True, help="folder of the large network's weights")
     student.add_argument("--base", type=Path, help="folder of the present student; the shipped weights where unsaid")
-    student.add_argument("--network", choices=NAMES, default="basnet-small", help="the student's")
+    student.add_argument("--network", choices=NAMES, default=SHIPPED, help="the student's")
     run_options(student)
 
-    starter = commands.add_parser("starter", help="train basnet-small from its pretrained encoder")
-    starter.add_argument("--data", type=Path, required=True, help="images/ masks/ folder")
-    starter.add_argument("--evaluate", type=Path, help="images/ masks/ folder for the figures at the end")
-    starter.add_argument("--encoder", type=Path, default=Path("../shared/weights/encoder_mobilenetv2_050.npz"))
-    starter.add_argument("--base", help="weights to go on from instead of the encoder: a folder or 'starter'")
-    starter.add_argument("--out", type=Path, required=True)
-    starter.add_argument("--resume", action="store_true")
-    settings(starter, StarterConfig())
+    starter_options(commands.add_parser("starter", help="train the shipped weights from a pretrained encoder"))
+
+    lesson = commands.add_parser("teach", help="write a large network's soft masks of folders of pictures")
+    lesson.add_argument("--teacher", required=True, help="folder of weights, or their name")
+    lesson.add_argument("--data", type=Path, nargs="+", required=True, help="folders of pictures, or with images/")
+    lesson.add_argument("--out", type=Path, required=True, help="folder of masks; a stopped run goes on there")
+    lesson.add_argument("--longer-side", type=int, default=LESSON_SIDE, help="of the masks, default %(default)s")
+    lesson.add_argument("--mirrored", action="store_true", help="the mean with the mirror image, for twice the time")
+    lesson.add_argument("--device", choices=DEVICES, default="auto")
 
     page = commands.add_parser(
         "card", help="calibrate the starter's weights, measure them, write their card and README"
@@ -44,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     page.add_argument("--weights", required=True, help="folder or 'starter'")
     page.add_argument("--data", type=Path, required=True, help="images/ masks/ folder they were trained on")
     page.add_argument("--evaluate", type=Path, required=True, help="images/ masks/ folder for the figures")
+    page.add_argument("--teacher", help="weights that tell crops beside a subject which show something else")
     page.add_argument("--picture", type=Path, help="a .webp of failures to draw, in docs/images")
 
     table = commands.add_parser("ablate", help="what each safeguard against forgetting is worth, as a table")
@@ -62,6 +64,25 @@ def parser() -> argparse.ArgumentParser:
     figures.add_argument("--backend", choices=BACKENDS, help="what runs them; torch in float32 where nothing is said")
     figures.add_argument("--graph", type=Path, help="judge this form (segmentation.export_onnx) of the weights")
     return top
+
+
+def starter_options(command: argparse.ArgumentParser) -> None:
+    usual = StarterConfig()
+    command.add_argument("--network", choices=STARTERS, default=usual.network)
+    command.add_argument(
+        "--data", type=Path, nargs="+", required=True, help="images/ masks/ folders; the first is validated by, too"
+    )
+    command.add_argument("--teacher", type=Path, help="folder of soft masks that `teach` wrote: half of the lessons")
+    command.add_argument("--unlabelled", type=Path, help="folder of pictures that the teacher alone has seen")
+    command.add_argument("--evaluate", type=Path, help="images/ masks/ folder for the figures at the end")
+    command.add_argument("--encoder", type=Path, default=Path("efficientnet-lite0-57934424.pth"))
+    command.add_argument("--base", help="weights to go on from instead of the encoder: a folder or 'starter'")
+    command.add_argument("--out", type=Path, required=True)
+    command.add_argument("--resume", action="store_true")
+    command.add_argument(
+        "--bfloat16", action=argparse.BooleanOptionalAction, default=None, help="default: where hardware computes it"
+    )
+    settings(command, usual)
 
 
 def run_options(command: argparse.ArgumentParser) -> None:

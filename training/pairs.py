@@ -92,12 +92,16 @@ class Indexed:
         return read_pair(self.image, self.mask_file, self.longer_side)
 
     @property
+    def pixels(self) -> tuple[Picture, ...]:
+        return self.cache.get((f"{self.image} {self.mask_file}", str(self.longer_side)), self.decoded)
+
+    @property
     def rgb(self) -> Picture:
-        return self.cache.get((str(self.image), str(self.longer_side)), self.decoded)[0]
+        return self.pixels[0]
 
     @property
     def mask(self) -> Picture:
-        return self.cache.get((str(self.image), str(self.longer_side)), self.decoded)[1]
+        return self.pixels[1]
 
 
 def plain_index(folder: Path, cache: Cache, longer_side: int | None = LONGER_SIDE) -> list[Indexed]:

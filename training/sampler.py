@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -12,7 +11,10 @@ import torch
 from torch import Tensor
 
 from training import augment
-from training.dataset import Pair
+from training.dataset import DataError
+from training.lessons import Lessons
+
+PASTE_RATE = 0.3
 
 
 class Sampler:
@@ -21,26 +23,21 @@ class Sampler:
     Of `of` processes the one of rank `rank` draws its share of every batch.
     """
 
-    def __init__(
-        self, pairs: Sequence[Pair], weights: dict[str, float], seed: int, batch: int, rank: int = 0, of: int = 1
-    ) -> None:
-        by_source: dict[str, list[Pair]] = defaultdict(list)
-        for pair in pairs:
-            by_source[pair.source].append(pair)
-        self.pairs, self.by_source = pairs, by_source
-        self.sources = sorted(by_source)
-        shares = np.array([weights.get(s, 1 / len(by_source)) for s in self.sources])
-        self.shares = shares / shares.sum()
-        self.seed, self.places = seed, range(rank, batch, of)
+    def __init__(self, lessons: Lessons, seed: int, batch: int, rank: int = 0, of: int = 1) -> None:
+        self.lessons, self.seed, self.places = lessons, seed, range(rank, batch, of)
 
     def step(self, step: int, sizes: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """N×size×size×3 and N×size×size uint8, of one of the sizes; every process draws the same."""
+        """N×size×size×3 and N×size×size uint8, of one of the sizes; every process draws the same.
+
+        What a teacher saw is never pasted elsewhere: it did not see the composite.
+        """
         size = int(np.random.default_rng([self.seed, step]).choice(sizes))
         images, masks = [], []
         for i in self.places:
             random = np.random.default_rng([self.seed, step, i])
-            members = self.by_source[self.sources[int(random.choice(len(self.sources), p=self.shares))]]
-            image, mask = augment.example(random, members[int(random.integers(len(members)))], self.pairs, size)
+            drawn = self.lessons.draw(random)
+            rate = 0.0 if drawn.taught else PASTE_RATE
+            image, mask = augment.example(random, drawn, self.lessons.others, size, paste_rate=rate)
             images.append(image)
             masks.append(mask)
         return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(masks))
@@ -51,14 +48,17 @@ class Prefetch:
 
     def __init__(self, sampler: Sampler, start: int, sizes: Sequence[int], depth: int = 4) -> None:
         self.sampler, self.sizes = sampler, sizes
-        self.ready: queue.Queue[tuple[Tensor, Tensor]] = queue.Queue(depth)
+        self.ready: queue.Queue[tuple[Tensor, Tensor] | DataError] = queue.Queue(depth)
         self.stopped = threading.Event()
         self.thread = threading.Thread(target=self.fill, args=(start,), daemon=True)
         self.thread.start()
 
     def fill(self, step: int) -> None:
         while not self.stopped.is_set():
-            batch = self.sampler.step(step, self.sizes)
+            try:
+                batch: tuple[Tensor, Tensor] | DataError = self.sampler.step(step, self.sizes)
+            except DataError as error:  # a picture that cannot be read: told where the batch is awaited
+                batch = error
             step += 1
             while not self.stopped.is_set():
                 try:
@@ -69,4 +69,7 @@ class Prefetch:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         while True:
-            yield self.ready.get()
+            batch = self.ready.get()
+            if isinstance(batch, DataError):
+                raise batch
+            yield batch

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from segmentation import forms, manifest, saving, weights
+from segmentation import forms, manifest, networks, saving, weights
 from segmentation.backends import DeviceError
 from segmentation.export_onnx import ExportError
 from segmentation.predictor import TorchPredictor
@@ -90,7 +90,7 @@ def conclude(
     """
     folder = out / "weights"
     network = weights.filled(made.network, dict(made.state))
-    saving.save(folder, network, dict(made.card), half=made.network == "basnet-small")
+    saving.save(folder, network, dict(made.card), half=networks.entry(made.network).light)
     challenger = TorchPredictor(weights.load(folder), device)
     judged = examine(champion, challenger, decoded(material.heldout), out=out, benchmarks=benchmarks)
     evaluation = {**judged, **facts}

@@ -19,6 +19,8 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from segmentation import networks
+
 MODULES = {
     "torch-cuda": "torch_cuda",
     "openvino": "openvino",
@@ -27,8 +29,6 @@ MODULES = {
 }
 ON_CUDA: tuple[str, ...] = ("torch-cuda",)
 ON_CPU: tuple[str, ...] = ("openvino", "onnxruntime", "torch-cpu")
-HEAVY = ("basnet", "u2net")
-"""Networks that torch computes sooner in bfloat16 than onnxruntime in float32, where the processor has it."""
 BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
 CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 DRIVER_FILES = ("/dev/nvidiactl", "/dev/dxg")
@@ -128,7 +128,8 @@ def candidates(
         return (name,)
     if wanted == "cuda":
         return ON_CUDA
-    heavy = card is not None and card.get("network") in HEAVY and computes_bf16()
+    known = networks.BY_NAME.get(str(card.get("network"))) if card else None
+    heavy = known is not None and known.heavy and computes_bf16()
     on_cpu = ("openvino", "torch-cpu", "onnxruntime") if heavy else ON_CPU
     return on_cpu if wanted == "cpu" or not gpu_driver() else ON_CUDA + on_cpu
 

@@ -19,6 +19,8 @@ import pytest
 import servers
 from load import Answer, percentile, summary
 
+from segmentation import networks
+
 pytestmark = pytest.mark.timeout(3600)
 
 HERE = Path(__file__).parent
@@ -88,7 +90,7 @@ def test_network_alone(notes: dict, basnet: Path) -> None:
     print("\n\n(a) Network alone, pictures of 256×256, in a process of its own")
     say("network", "how", "batch", "per s", "ms a pass")
     rows = notes["network"] = []
-    for name, weights in (("basnet-small", STARTER), ("basnet", basnet)):
+    for name, weights in ((networks.SHIPPED, STARTER), ("basnet", basnet)):
         for how in ("plain", "torch-cpu", "onnxruntime", "openvino", "torch-cuda"):
             row = figures(name, weights, how)
             rows.append(row)

@@ -18,6 +18,8 @@ from urllib.parse import urlencode
 import psutil
 import requests
 
+from segmentation import networks
+
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 REMBG = ROOT / ".venv-rembg" / "bin" / "rembg"
@@ -125,7 +127,7 @@ def plain(folder: Path, weights: Path) -> Iterator[Server]:
     """The pipeline of 2020 on gunicorn, one worker, with our starter weights."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "plain_pipeline:make()", "--chdir", str(HERE), "--timeout", "300"]
-    environment = {"PLAIN_NETWORK": "basnet-small", "PLAIN_WEIGHTS": str(weights), "PYTHONPATH": str(ROOT)}
+    environment = {"PLAIN_NETWORK": networks.SHIPPED, "PLAIN_WEIGHTS": str(weights), "PYTHONPATH": str(ROOT)}
     with started([*command, "--bind", f"127.0.0.1:{port}"], environment, folder / "plain.txt") as process:
         yield Server("2020 pipeline", f"http://127.0.0.1:{port}", "/", "data", "PNG", process)
 

@@ -78,7 +78,7 @@ def main() -> int:
     now = timezone.now()
     run = TrainingRun.objects.create(
         state="deciding",
-        network="basnet-small",
+        network=champion.network,
         minutes=20,
         requested_by="olga",
         champion=champion,
@@ -93,7 +93,9 @@ def main() -> int:
     loaded = sets.load(sets.starter_folder())
     next(iter(loaded.network.parameters())).data *= 1.001
     with torch.no_grad():
-        saving.save(folder / "weights", loaded.network, {"network": "basnet-small", "size": loaded.card["size"]})
+        saving.save(
+            folder / "weights", loaded.network, {"network": loaded.card["network"], "size": loaded.card["size"]}
+        )
     challenger = services.weights_register(folder=folder / "weights")
     decision = decide(run, challenger, photos)
     run.state, run.finished_at, run.message = "refused", timezone.now(), decision.reason

@@ -119,7 +119,7 @@ def test_a_large_champion_brings_its_student_and_takes_it_along(service, patient
 
         began = time.monotonic()
         run = patiently(over, "The end of the student's run", seconds=1500)
-        assert (run["kind"], run["network"], run["requested_by"]) == ("student", "basnet-small", "student")
+        assert (run["kind"], run["network"], run["requested_by"]) == ("student", networks.SHIPPED, "student")
         print(f"\n{run['state']} {time.monotonic() - began:.0f} s after its champion: {run['message']}")
         return run
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import onnx
     import torch
 
+SIZE = weights.inspect(weights.STARTER).size  # of the shipped weights
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 
 
@@ -68,21 +69,21 @@ def photo() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def real() -> np.ndarray:
-    """Public-domain photographs, each also mirrored and darkened: 12×256×256×3 uint8."""
+    """Public-domain photographs, each also mirrored and darkened: 12×S×S×3 uint8."""
     from skimage import data
 
     photos = [data.astronaut(), data.chelsea(), data.coffee(), data.rocket()]
     ways = [way for rgb in photos for way in (rgb, rgb[:, ::-1].copy(), (rgb * 0.5).astype(np.uint8))]
-    return np.stack([resize(rgb, 256) for rgb in ways])
+    return np.stack([resize(rgb, SIZE) for rgb in ways])
 
 
 @pytest.fixture(scope="session")
 def expected(real: np.ndarray) -> np.ndarray:
-    """What the shipped weights say of `real` by torch in float32: 12×2×256×256."""
+    """What the shipped weights say of `real` by torch in float32: 12×2×S×S."""
     from segmentation.backends.torch_cpu import TorchCpu
     from segmentation.forms import answers
 
-    return answers(TorchCpu(weights.load("starter").network, 256), real)
+    return answers(TorchCpu(weights.load("starter").network, SIZE), real)
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +91,7 @@ def graph() -> "onnx.ModelProto":
     """The shipped weights as a graph, float32; exported once, which takes seconds."""
     from segmentation.export_onnx import export
 
-    return export(weights.load("starter").network, 256)
+    return export(weights.load("starter").network, SIZE)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from segmentation.predictor import BackendPredictor
 # that change sides where plain torch is not in doubt.
 TOLERANCE = {"torch-cpu-f32": (0.01, 0.0), "onnxruntime": (0.05, 0.0)}
 BF16_TOLERANCE = (3.0, 0.005)
+SIZE = weights.inspect(weights.STARTER).size
 KINDS = ("torch-cpu-f32", "torch-cpu", "onnxruntime", "openvino", "torch-cuda")
 
 
@@ -42,7 +43,7 @@ def opened(starter):
         if kind not in made:
             try:
                 if kind == "torch-cpu-f32":
-                    made[kind] = torch_cpu.TorchCpu(weights.load("starter").network, 256)
+                    made[kind] = torch_cpu.TorchCpu(weights.load("starter").network, SIZE)
                 else:
                     made[kind] = backends.open_backend(kind, starter)
             except DeviceError as error:
@@ -71,7 +72,7 @@ def expected(starter) -> np.ndarray:
 
     network = weights.load("starter").network
     with torch.inference_mode():
-        each = [network(normalise(torch.from_numpy(p[None]))) for p in photographs(256)]
+        each = [network(normalise(torch.from_numpy(p[None]))) for p in photographs(SIZE)]
         return np.stack([torch.cat(maps[:2], 1).sigmoid().numpy()[0] for maps in each])
 
 
@@ -79,13 +80,13 @@ def test_it_says_what_it_is(backend, kind):
     assert kind.startswith(backend.name)
     assert backend.name in backends.MODULES
     assert backend.device == ("cuda" if backend.name in backends.ON_CUDA else "cpu")
-    assert backend.size == 256
+    assert backend.size == SIZE
     assert backend.batch_limit >= 1
 
 
 def test_probabilities_of_two_maps_come_back(backend):
-    maps = backend.run(photographs(256)[: min(4, backend.batch_limit)])
-    assert maps.shape[1:] == (2, 256, 256)
+    maps = backend.run(photographs(SIZE)[: min(4, backend.batch_limit)])
+    assert maps.shape[1:] == (2, SIZE, SIZE)
     assert maps.dtype == np.float32
     assert np.isfinite(maps).all()
     assert maps.min() >= 0
@@ -93,7 +94,7 @@ def test_probabilities_of_two_maps_come_back(backend):
 
 
 def test_it_agrees_with_plain_torch_on_photographs(backend, kind, expected):
-    maps = np.concatenate([backend.run(picture[None]) for picture in photographs(256)])
+    maps = np.concatenate([backend.run(picture[None]) for picture in photographs(SIZE)])
     mean, turned = TOLERANCE.get(kind, BF16_TOLERANCE)
     assert np.abs(maps - expected).mean() * 255 <= mean
     clear = np.abs(expected - 0.5) > 0.2
@@ -101,23 +102,23 @@ def test_it_agrees_with_plain_torch_on_photographs(backend, kind, expected):
 
 
 def test_a_batch_says_what_its_pictures_say_alone(backend):
-    pictures = photographs(256)[: min(3, backend.batch_limit)]
+    pictures = photographs(SIZE)[: min(3, backend.batch_limit)]
     together = backend.run(pictures)
     alone = np.concatenate([backend.run(picture[None]) for picture in pictures])
     assert np.abs(together - alone).max() < 0.03
 
 
 def test_the_same_picture_gets_the_same_answer(backend):
-    picture = photographs(256)[:1]
+    picture = photographs(SIZE)[:1]
     assert (backend.run(picture) == backend.run(picture)).all()
 
 
 def test_an_empty_batch_is_answered_empty(backend):
-    assert backend.run(np.zeros((0, 256, 256, 3), np.uint8)).shape == (0, 2, 256, 256)
+    assert backend.run(np.zeros((0, SIZE, SIZE, 3), np.uint8)).shape == (0, 2, SIZE, SIZE)
 
 
 def test_a_picture_is_not_changed_and_need_not_be_contiguous_or_writable(backend):
-    picture = photographs(256)[:1]
+    picture = photographs(SIZE)[:1]
     mirrored = picture[:, :, ::-1]
     mirrored.flags.writeable = False
     before = picture.copy()
@@ -127,19 +128,19 @@ def test_a_picture_is_not_changed_and_need_not_be_contiguous_or_writable(backend
 
 @pytest.mark.parametrize("value", [0, 255])
 def test_a_flat_picture_stays_finite(backend, value):
-    assert np.isfinite(backend.run(np.full((1, 256, 256, 3), value, np.uint8))).all()
+    assert np.isfinite(backend.run(np.full((1, SIZE, SIZE, 3), value, np.uint8))).all()
 
 
 def test_what_is_no_batch_is_refused_and_the_next_is_answered(backend):
     for wrong in (
-        np.zeros((1, 256, 255, 3), np.uint8),
-        np.zeros((1, 256, 256, 3), np.float32),
-        np.zeros((256, 256, 3), np.uint8),
-        np.zeros((backend.batch_limit + 1, 256, 256, 3), np.uint8),
+        np.zeros((1, SIZE, SIZE - 1, 3), np.uint8),
+        np.zeros((1, SIZE, SIZE, 3), np.float32),
+        np.zeros((SIZE, SIZE, 3), np.uint8),
+        np.zeros((backend.batch_limit + 1, SIZE, SIZE, 3), np.uint8),
     ):
-        with pytest.raises(ValueError, match="N×256×256×3 uint8"):
+        with pytest.raises(ValueError, match=f"N×{SIZE}×{SIZE}×3 uint8"):
             backend.run(wrong)
-    assert len(backend.run(photographs(256)[:1])) == 1
+    assert len(backend.run(photographs(SIZE)[:1])) == 1
 
 
 def test_the_golden_pictures_are_answered_as_on_the_card(backend, starter):
@@ -147,7 +148,7 @@ def test_the_golden_pictures_are_answered_as_on_the_card(backend, starter):
 
 
 def test_many_threads_get_their_own_answers_through_an_engine(backend):
-    pictures = photographs(256)
+    pictures = photographs(SIZE)
     alone = [backend.run(picture[None])[0] for picture in pictures]
     engine = Engine(backend, waiting=64)
     wrong = []
@@ -280,7 +281,7 @@ def shortage(name: str) -> Exception:
     ("name", "part"), [("torch-cpu", "network"), ("onnxruntime", "session"), ("openvino", "request")]
 )
 def test_a_processor_without_memory_is_told_from_one_that_fails(opened, monkeypatch, name, part):
-    backend, picture = opened(name), np.zeros((1, 256, 256, 3), np.uint8)
+    backend, picture = opened(name), np.zeros((1, SIZE, SIZE, 3), np.uint8)
     monkeypatch.setattr(backend, part, Failing(shortage(name)))
     with pytest.raises(backends.OutOfMemory, match="no memory"):
         backend.run(picture)

@@ -19,7 +19,8 @@ from segmentation.backends.torch_cpu import TorchCpu
 from segmentation.export_onnx import as_form, export, main, spread
 from segmentation.forms import FORMS, USUAL, FormError, answers, difference
 from segmentation.graph import Served, folded
-from segmentation.networks import SIZES
+
+SIZE = weights.inspect(weights.STARTER).size
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def starter() -> weights.LoadedWeights:
     return weights.load("starter")
 
 
-def backend_of(model: onnx.ModelProto, size: int = 256) -> OnnxRuntime:
+def backend_of(model: onnx.ModelProto, size: int = SIZE) -> OnnxRuntime:
     return OnnxRuntime(model.SerializeToString(), size)
 
 
@@ -65,7 +66,7 @@ def test_shipped_forms_are_of_the_shipped_weights(
 def test_the_browsers_form_keeps_its_size() -> None:
     path = weights.inspect("starter").form("int8")
     assert path is not None
-    assert path.stat().st_size <= forms.BROWSER_BYTES == 3_000_000
+    assert path.stat().st_size <= forms.BROWSER_BYTES == 6_000_000
 
 
 def test_smaller_forms_are_smaller(graph: onnx.ModelProto) -> None:
@@ -82,11 +83,11 @@ def test_a_batch_is_answered_as_its_pictures_are(backend_name: str, real: np.nda
     alone = answers(backend, real[:4])
     for count in range(min(4, backend.batch_limit) + 1):
         together = backend.run(real[:count])
-        assert together.shape == (count, 2, 256, 256)
+        assert together.shape == (count, 2, SIZE, SIZE)
         assert together.dtype == np.float32
         assert np.allclose(together, alone[:count], atol=1e-4)
     with pytest.raises(ValueError, match="N at most"):
-        backend.run(np.zeros((backend.batch_limit + 1, 256, 256, 3), np.uint8))
+        backend.run(np.zeros((backend.batch_limit + 1, SIZE, SIZE, 3), np.uint8))
 
 
 def opened(name: str) -> Backend:
@@ -102,7 +103,9 @@ def test_openvino_answers_real_pictures_nearly_as_torch_does(expected: np.ndarra
 
 
 def test_a_black_picture_and_a_flat_one_are_answered_with_numbers() -> None:
-    maps = opened("onnxruntime").run(np.stack([np.zeros((256, 256, 3)), np.full((256, 256, 3), 200)]).astype(np.uint8))
+    maps = opened("onnxruntime").run(
+        np.stack([np.zeros((SIZE, SIZE, 3)), np.full((SIZE, SIZE, 3), 200)]).astype(np.uint8)
+    )
     assert np.isfinite(maps).all()
     assert maps.min() >= 0
     assert maps.max() <= 1
@@ -128,7 +131,7 @@ def test_batch_norm_is_folded_without_a_trace_in_the_answer(name: str) -> None:
 def test_another_network_is_exported_at_its_own_size() -> None:
     torch.manual_seed(0)
     network = networks.build("u2netp").eval()
-    model = export(network, SIZES["u2netp"])
+    model = export(network, networks.entry("u2netp").size)
     photos = np.random.default_rng(0).integers(0, 256, (2, 320, 320, 3)).astype(np.uint8)
     found = difference(TorchCpu(network, 320).run(photos), backend_of(model, 320).run(photos))
     assert found.worst < 1e-4
@@ -217,8 +220,8 @@ def test_a_damaged_form_is_refused_with_a_sentence_and_torch_serves(
 def broken_graphs() -> Iterator[tuple[str, bytes]]:
     yield "nothing", b""
     yield "a page", b"<!doctype html><title>Sign in</title>"
-    image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", 256, 256, 3])
-    other = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, 256, 256])
+    image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", SIZE, SIZE, 3])
+    other = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, SIZE, SIZE])
     answer = helper.make_tensor_value_info("refined", TensorProto.FLOAT, None)
     for name, given, nodes in (
         ("one map", image, [helper.make_node("Cast", ["image"], ["refined"], to=TensorProto.FLOAT)]),

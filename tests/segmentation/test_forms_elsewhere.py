@@ -28,7 +28,7 @@ def test_static_int8_answers_real_pictures_nearly_as_torch_does(
     static: onnx.ModelProto, expected: np.ndarray, real: np.ndarray
 ) -> None:
     assert {"QuantizeLinear", "DequantizeLinear"} <= {node.op_type for node in static.graph.node}
-    found = difference(expected, answers(OnnxRuntime(static.SerializeToString(), 256), real))
+    found = difference(expected, answers(OnnxRuntime(static.SerializeToString(), real.shape[1]), real))
     assert found.mean <= FORMS["int8-static"].most_mean
     assert found.mean_iou >= FORMS["int8-static"].least_iou
 
@@ -118,7 +118,7 @@ def test_the_browsers_form_answers_in_webassembly_as_torch_does(
     found = difference(expected[::3], there)
     assert found.mean <= FORMS["int8"].most_mean
     assert found.mean_iou >= FORMS["int8"].least_iou
-    here = answers(OnnxRuntime(path, 256), real[::3])
+    here = answers(OnnxRuntime(path, real.shape[1]), real[::3])
     assert difference(here, there).mean <= LEVEL / 10, "it computes in float32 there as here"
 
 
@@ -126,6 +126,6 @@ def test_static_int8_answers_in_webassembly_as_here_but_for_rounding(
     static: onnx.ModelProto, real: np.ndarray, in_a_browser: Callable[[bytes, np.ndarray], np.ndarray]
 ) -> None:
     data = static.SerializeToString()
-    found = difference(answers(OnnxRuntime(data, 256), real[::6]), in_a_browser(data, real[::6]))
+    found = difference(answers(OnnxRuntime(data, real.shape[1]), real[::6]), in_a_browser(data, real[::6]))
     assert found.mean <= 0.01, "roundings differ (.006 was measured); saturation would be .03"
     assert found.mean_iou >= 0.98

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from segmentation import networks
+from segmentation import basnet_lite, networks, weights
 
 PUBLISHED = {
     "basnet": (87_060_360, 517, 8, "67f240d50d36ea8310e3c4dff9dd63c5c43b4004fa32b74fc36cd1d9304d9c62"),
@@ -61,12 +61,33 @@ def test_a_network_is_told_by_its_keys(name: str) -> None:
     assert networks.named_by({}) is None
 
 
-def test_basnet_small_is_small() -> None:
-    network = networks.build("basnet-small")
-    assert sum(p.numel() for p in network.parameters()) <= 3_000_000
+@pytest.mark.parametrize(("name", "most"), [("basnet-small", 3_000_000), ("basnet-lite", 4_500_000)])
+def test_a_light_network_is_small(name: str, most: int) -> None:
+    assert networks.is_light(name)
+    assert sum(p.numel() for p in networks.build(name).parameters()) <= most
 
 
-@pytest.mark.parametrize("name", ["basnet-small", "u2netp"])
+def test_the_shipped_weights_are_of_the_network_that_is_said_to_be_shipped() -> None:
+    assert weights.inspect(weights.STARTER).network == networks.SHIPPED
+    assert networks.is_light(networks.SHIPPED)
+    assert not networks.is_light("basnet")
+    assert not networks.is_light("one of somebody else")
+
+
+@pytest.mark.parametrize("size", [64, 75, 96, 97])
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_same_padding_is_tensorflows(size: int, kernel: int) -> None:
+    """TensorFlow: half the picture's size, rounded up; of an odd number of zeros one more on the right and below."""
+    x = torch.ones(1, 1, size, size)
+    padded = basnet_lite.pad_same(x, kernel)
+    assert (padded.shape[-1] - kernel) // 2 + 1 == -(-size // 2)
+    total = padded.shape[-1] - size
+    first = total // 2
+    assert torch.equal(padded[..., first : first + size, first : first + size], x)
+    assert padded.sum() == x.sum()
+
+
+@pytest.mark.parametrize("name", ["basnet-small", "basnet-lite", "u2netp"])
 @pytest.mark.parametrize("size", [64, 96, 75])
 def test_all_maps_are_answered_at_the_size_of_the_input(name: str, size: int) -> None:
     network = networks.build(name).eval()
@@ -81,7 +102,7 @@ def test_an_unknown_network_is_refused_with_the_choices() -> None:
         networks.build("nonsense")
 
 
-@pytest.mark.parametrize("name", ["basnet-small", "u2netp"])
+@pytest.mark.parametrize("name", ["basnet-small", "basnet-lite", "u2netp"])
 def test_maps_arise_at_falling_resolutions_and_forward_enlarges_them(name: str) -> None:
     network = networks.build(name).eval()
     x = torch.randn(1, 3, 64, 64)

@@ -9,7 +9,7 @@ from segmentation import networks
 from segmentation.graph import Served, folded
 from segmentation.transforms import normalise
 
-NAMES = ("basnet", "basnet-small", "u2netp")
+NAMES = ("basnet", "basnet-small", "basnet-lite", "u2netp")
 
 
 def lively(name: str) -> nn.Module:
@@ -55,7 +55,7 @@ def test_the_first_maps_are_the_same_alone(network: nn.Module) -> None:
             assert all(torch.equal(a, b) for a, b in zip(some, every, strict=False))
 
 
-@pytest.mark.parametrize("name", ["basnet", "basnet-small"])
+@pytest.mark.parametrize("name", ["basnet", "basnet-small", "basnet-lite"])
 def test_side_outputs_beyond_the_two_are_not_computed(name: str) -> None:
     network = networks.build(name).eval()
     computed = []

@@ -48,7 +48,7 @@ def test_an_epoch_teaches_any_network_and_it_serves(name: str, pairs: list[Pair]
     assert np.isfinite([cut.uncertainty, cut.subject_score]).all()
 
 
-@pytest.mark.parametrize("name", ["basnet-small", "u2netp"])
+@pytest.mark.parametrize("name", ["basnet-small", "basnet-lite", "u2netp"])
 def test_a_run_starts_from_any_base_at_its_own_size(name: str, dataset: Maker, tmp_path: Path) -> None:
     torch.manual_seed(0)
     base, out = tmp_path / "base", tmp_path / "run"

@@ -1,5 +1,7 @@
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from skimage import data
 from segmentation import weights
 from segmentation.predictor import TorchPredictor
 from segmentation.uncertainty import subject_features, subject_score
-from training import calibrate
+from training import calibrate, nothing
 from training.dataset import Pair, plain_folder
 from training.saving import inherited
 
@@ -32,7 +34,7 @@ def test_the_threshold_divides_what_can_be_divided() -> None:
 
 
 def test_drawn_pictures_are_of_every_kind() -> None:
-    pictures = calibrate.drawn_pictures(seed=0, size=32, count=2)
+    pictures = nothing.drawn_pictures(seed=0, size=32, count=2)
     assert len(pictures) == 6
     assert all(p.shape == (32, 32, 3) and p.dtype == np.uint8 for p in pictures)
     assert not np.ptp(pictures[0].reshape(-1, 3), axis=0).any()
@@ -86,7 +88,7 @@ def test_a_card_is_calibrated_and_scores_as_it_says(predictor: TorchPredictor, p
     subject = card["subject"]
     assert json.loads(json.dumps(card)) == card
     assert 0 < card["subject_threshold"] < 1
-    assert set(subject["cases"]) == {"photo", "small", "crop", "drawn"}
+    assert set(subject["cases"]) == {"photo", "small", "crop", "drawn", "texture", "page"}
     assert sum(row[2] for row in subject["reliability"]) == sum(subject["cases"].values())
     assert subject["found"]["photo"] >= 0.9
     y, x = np.mgrid[:64, :64]
@@ -95,8 +97,43 @@ def test_a_card_is_calibrated_and_scores_as_it_says(predictor: TorchPredictor, p
     assert subject_features(sure, sure * 0)[0] > subject_features(sure, sure * 0)[2]
 
 
+@dataclass(frozen=True)
+class Seer:
+    """A teacher that sees a subject in bright pictures alone."""
+
+    def predict(self, rgb: np.ndarray) -> SimpleNamespace:
+        return SimpleNamespace(alpha=np.full(rgb.shape[:2], 255 if rgb.mean() > 128 else 0, np.uint8))
+
+
+def test_a_crop_in_which_a_teacher_sees_something_is_not_counted_as_empty(pairs: list[Pair]) -> None:
+    def kinds(value: int) -> set[str]:
+        plain = [Pair(p.name, p.source, p.group, np.full_like(p.rgb, value), p.mask) for p in pairs]
+        return {case.kind for case in calibrate.cases_of(plain, teacher=Seer())}  # type: ignore[arg-type]
+
+    assert "doubtful" in kinds(200)
+    assert "crop" not in kinds(200)
+    assert "doubtful" not in kinds(40)
+    assert "crop" in kinds(40)
+
+
+def test_doubtful_crops_take_no_part_in_the_fit(predictor: TorchPredictor, pairs: list[Pair]) -> None:
+    everything = SimpleNamespace(predict=lambda rgb: SimpleNamespace(alpha=np.full(rgb.shape[:2], 255, np.uint8)))
+    subject = calibrate.calibrate(predictor, pairs, teacher=everything)["subject"]
+    assert "crop" not in subject["cases"]
+    assert 0 <= subject["found"]["doubtful"] <= 1
+    counted = sum(count for kind, count in subject["cases"].items() if kind != "doubtful")
+    assert sum(row[2] for row in subject["reliability"]) == counted
+
+
+def test_surfaces_hold_no_subject_and_differ() -> None:
+    found = nothing.surfaces(seed=3, count=2)
+    assert [name for name, _ in found[::2]] == [*nothing.TEXTURES, *nothing.PAGES]
+    assert all(p.dtype == np.uint8 and p.ndim == 3 and min(p.shape[:2]) >= 80 for _, p in found)
+    assert not np.array_equal(found[0][1][:80, :80], found[1][1][:80, :80])
+
+
 def test_the_starter_finds_nothing_in_what_holds_nothing(predictor: TorchPredictor) -> None:
-    pictures = calibrate.drawn_pictures(seed=5, size=128, count=3)
+    pictures = nothing.drawn_pictures(seed=5, size=128, count=3)
     found = [predictor.predict(rgb).subject_found for rgb in pictures]
     assert sum(found) <= 1
 

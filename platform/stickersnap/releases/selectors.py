@@ -6,6 +6,7 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from annotations import datasets
 from annotations.models import DatasetItem, Photo
+from segmentation import networks
 from stickersnap.releases import verification
 from stickersnap.releases.exceptions import ReleaseError
 from stickersnap.releases.models import (
@@ -18,7 +19,6 @@ from stickersnap.releases.models import (
     Weights,
 )
 
-SMALL = "basnet-small"
 """The network that CPUs and browsers can carry: what is larger wants a student of this kind."""
 
 
@@ -100,7 +100,7 @@ def refusal(row: Deployment | Rollout | StudentDeployment) -> str:
 
 def student_of(deployment: Deployment) -> StudentDeployment | None:
     """The small network that follows a large champion: its own, else that of the champion before it."""
-    if deployment.weights.network == SMALL:
+    if networks.is_light(deployment.weights.network):
         return None
     followed = StudentDeployment.objects.select_related("weights", "decision")
     for standing in reversed(deployments_standing()):

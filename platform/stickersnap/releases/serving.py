@@ -15,6 +15,7 @@ from django.db import DatabaseError, connection
 from numpy.typing import NDArray
 
 from annotations.exceptions import Busy
+from segmentation import networks
 from segmentation import weights as sets
 from segmentation.backends import (
     Backend,
@@ -295,7 +296,7 @@ def served_here(deployment: Deployment) -> PromotionDecision:
 def on_cpu_by_student(network: str) -> bool:
     """Whether this network is too large for what this process runs on."""
     cpu = settings.DEVICE == "cpu" or (settings.DEVICE == "auto" and not gpu_driver())
-    return cpu and network != selectors.SMALL
+    return cpu and not networks.is_light(network)
 
 
 def status() -> Status:

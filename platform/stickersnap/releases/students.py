@@ -5,6 +5,7 @@ from datetime import timedelta
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from segmentation import networks
 from segmentation import weights as sets
 from stickersnap.releases import leases, selectors, signing
 from stickersnap.releases.models import PromotionDecision, StudentDeployment, TrainingRun, Weights
@@ -30,7 +31,7 @@ def student_follow() -> TrainingRun | None:
         with transaction.atomic():
             run = TrainingRun.objects.create(
                 kind=TrainingRun.Kind.STUDENT,
-                network=selectors.SMALL,
+                network=networks.SHIPPED,
                 teacher=deployment.weights,
                 base=present(),
                 minutes=selectors.policy().minutes,
@@ -44,7 +45,7 @@ def student_follow() -> TrainingRun | None:
 
 def wants_student(champion: Weights) -> bool:
     """Whether CPUs and browsers are better served by a student, and these weights can teach one."""
-    return champion.network != selectors.SMALL and champion.card.get("format") != "onnx"
+    return not networks.is_light(champion.network) and champion.card.get("format") != "onnx"
 
 
 def present() -> Weights:
@@ -54,7 +55,7 @@ def present() -> Weights:
     if serving:
         return serving.weights
     for standing in reversed(selectors.deployments_standing()):
-        if standing.weights.network == selectors.SMALL:
+        if standing.weights.network == networks.SHIPPED:
             return standing.weights
     return weights_register(folder=sets.starter_folder())
 

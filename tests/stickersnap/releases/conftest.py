@@ -18,6 +18,8 @@ import pytest
 import torch
 from django.utils import timezone
 
+from segmentation import networks
+
 
 @pytest.fixture(autouse=True)
 def state(settings: Any, tmp_path: Path) -> Path:
@@ -111,7 +113,7 @@ def finished_run(db: None, other_weights: Callable[[int], Path], next_token: Cal
             champion = current.weights
         run = TrainingRun.objects.create(
             state=TrainingRun.State.DECIDING,
-            network="basnet-small",
+            network=networks.SHIPPED,
             minutes=1,
             requested_by="olga",
             champion=champion,

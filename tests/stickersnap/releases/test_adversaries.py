@@ -119,7 +119,8 @@ def nan_weights(trial):
     loaded = sets.load(trial.folder / "weights")
     next(loaded.network.parameters()).data.fill_(math.nan)
     shutil.rmtree(trial.folder / "weights")
-    saving.save(trial.folder / "weights", loaded.network, {"network": "basnet-small", "size": loaded.card["size"]})
+    card = {"network": loaded.card["network"], "size": loaded.card["size"]}
+    saving.save(trial.folder / "weights", loaded.network, card)
     trial.gain(0.1)
     trial.decide()
 

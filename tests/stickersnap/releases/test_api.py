@@ -5,6 +5,7 @@ import hashlib
 import pytest
 from rest_framework.test import APIClient
 
+from segmentation import networks
 from stickersnap.releases import services
 from stickersnap.releases.models import TrainingRun
 
@@ -47,7 +48,7 @@ def test_everyone_may_know_what_serves(as_):
     deployment = services.starter_deploy()
     current = as_().get("/api/v1/weights/current/").json()
     assert current["sha256"] == deployment.weights_id
-    assert (current["network"], current["device"]) == ("basnet-small", "cpu")
+    assert (current["network"], current["device"]) == (networks.SHIPPED, "cpu")
     assert (current["run"], current["dataset_version"], current["deployment"]) == (None, None, deployment.id)
 
 

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from PIL import Image
 
 from annotations.models import Correction, Photo
-from segmentation import mask
+from segmentation import mask, networks
 from segmentation import weights as sets
 from stickersnap.releases import checkup, selectors, services
 from stickersnap.releases.models import TrainingRun
@@ -49,7 +49,7 @@ def test_doctor_says_what_is_deployed_and_what_does_not_run(capsys):
     services.starter_deploy()
     call_command("doctor", "--url", NOWHERE)
     said = capsys.readouterr().out
-    for part in ("PostgreSQL", "basnet-small", "Nothing answers", "Not alive", "GB free"):
+    for part in ("PostgreSQL", networks.SHIPPED, "Nothing answers", "Not alive", "GB free"):
         assert part in said
 
 
@@ -105,7 +105,7 @@ def test_doctor_compares_what_serves_with_what_is_deployed(web):
 def test_weights_are_deployed_and_listed(capsys):
     call_command("weights", "deploy-starter")
     call_command("weights", "list")
-    assert f"* {selectors.deployment_current().weights_id} basnet-small" in capsys.readouterr().out
+    assert f"* {selectors.deployment_current().weights_id} {networks.SHIPPED}" in capsys.readouterr().out
 
 
 def test_rollback(finished_run, capsys):

@@ -15,7 +15,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from annotations.exceptions import DatasetError
 from annotations.models import DatasetVersion
-from segmentation import manifest
+from segmentation import manifest, networks
 from segmentation import weights as sets
 from stickersnap.releases import leases, registry, runs, selectors, services, trainer
 from stickersnap.releases.exceptions import (
@@ -73,7 +73,7 @@ def execute(run, **options):
 def test_a_run_is_queued_for_the_worker_with_the_policys_budget(starter):
     RetrainPolicy.objects.create(minutes=7)
     run = runs.run_start(by="olga")
-    assert (run.state, run.minutes, run.network, run.requested_by) == ("queued", 7, "basnet-small", "olga")
+    assert (run.state, run.minutes, run.network, run.requested_by) == ("queued", 7, networks.SHIPPED, "olga")
     assert ProcrastinateJob.objects.filter(task_name=runs.RETRAIN_TASK, args={"run_id": str(run.id)}).exists()
 
 

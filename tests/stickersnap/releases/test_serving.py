@@ -253,7 +253,7 @@ def lost_so_far():
 class Broken:
     """Opens, and then answers nothing that could be served."""
 
-    name, device, size, batch_limit, half = "openvino", "cpu", 256, 4, True
+    name, device, size, batch_limit, half = "openvino", "cpu", sets.inspect("starter").size, 4, True
 
     def __init__(self, answer):
         self.answer = answer
@@ -261,7 +261,7 @@ class Broken:
     def run(self, batch):
         if isinstance(self.answer, Exception):
             raise self.answer
-        return np.full((len(batch), 2, 256, 256), self.answer, np.float32)
+        return np.full((*batch.shape[:1], 2, *batch.shape[1:3]), self.answer, np.float32)
 
 
 @pytest.mark.parametrize("answer", [np.nan, 0.0, RuntimeError("no such instruction")])

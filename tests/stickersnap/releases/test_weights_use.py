@@ -139,7 +139,7 @@ def test_bad_weights_do_not_come_in(bad, starter):
 def test_a_server_goes_on_serving_when_bad_weights_got_in_all_the_same(bad, starter):
     folder, card = bad
     assert serves() == starter.weights_id
-    smuggled = Weights.objects.create(sha256=card["sha256"], network="basnet-small", card=card)
+    smuggled = Weights.objects.create(sha256=card["sha256"], network=card["network"], card=card)
     shutil.copytree(folder, services.weights_folder(smuggled.sha256))
     decision = decision_record(
         kind="operator",
@@ -159,10 +159,10 @@ def test_a_server_goes_on_serving_when_bad_weights_got_in_all_the_same(bad, star
     assert serving.status().problem == ""
 
 
-@pytest.mark.parametrize("name", ["basnet-small", "u2netp"])
+@pytest.mark.parametrize("name", [networks.SHIPPED, "u2netp"])
 def test_any_network_serves_by_choice(name, starter, other_weights, tmp_path):
     torch.manual_seed(0)
-    network = sets.load(other_weights(1)).network if name == "basnet-small" else networks.build(name).eval()
+    network = sets.load(other_weights(1)).network if name == networks.SHIPPED else networks.build(name).eval()
     if name == "u2netp":
         network.outconv.weight.data *= 10  # so that it tells pictures apart
     saving.save(tmp_path / name, network, {"network": name, "size": 64, "name": f"my {name}"})
