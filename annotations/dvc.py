@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DATA = "data"
+FULL = 1 << 20
+"""Bytes free, under which a disk is full."""
 QUIET = {"DVC_NO_ANALYTICS": "1", "DVC_CHECK_UPDATE": "false"}
 CONFIG = """\
 [core]
@@ -106,8 +108,15 @@ class Workspace:
         except subprocess.TimeoutExpired as error:
             raise DvcError(f"The DVC remote {self.remote} did not answer in {error.timeout:.0f} s.") from error
         if done.returncode != 0:
-            raise DvcError(f"DVC failed in {self.folder}, remote {self.remote}:\n{said(done.stdout + done.stderr)}")
+            told = said(done.stdout + done.stderr) + no_room(self.folder)
+            raise DvcError(f"DVC failed in {self.folder}, remote {self.remote}:\n{told}")
         return done.stdout.strip().rpartition("\n")[2]
+
+
+def no_room(folder: Path) -> str:
+    """Whether the disk is full, in words: what failed for it may say anything, as SQLite's "disk I/O error"."""
+    free = shutil.disk_usage(folder).free
+    return f"\nThe disk of {folder} is full ({free:,} bytes are free): make room there." if free < FULL else ""
 
 
 def remote_in(config: Path) -> str:

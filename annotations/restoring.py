@@ -6,7 +6,6 @@ Run as `python -m annotations.restoring` in a workspace.
 from __future__ import annotations
 
 import errno
-import shutil
 import sys
 from typing import Any
 
@@ -19,7 +18,6 @@ from dvc_data.hashfile.transfer import find_tree_by_obj_id
 from annotations.objects import TEXT
 
 NAMED = 5  # files that a message names; of more it tells how many
-FULL = 1 << 20  # bytes free, under which a disk is full
 
 
 def restore() -> str:
@@ -34,9 +32,8 @@ def restore() -> str:
 
 def reason(repo: Any, error: Exception) -> str:
     """What went wrong, as somebody needs it who is to mend it."""
-    free = shutil.disk_usage(".").free
-    if free < FULL or is_full(error):
-        return f"The disk of {repo.root_dir} is full ({free:,} bytes are free): make room there."
+    if is_full(error):
+        return f"A disk is full: make room on that of {repo.root_dir}, or of the remote."
     remote, cache = repo.cloud.get_remote_odb(), repo.cache.local
     listed = HashInfo("md5", yaml.safe_load(TEXT.read_text())["outs"][0]["md5"])
     tree = find_tree_by_obj_id([cache, remote], listed)

@@ -227,8 +227,11 @@ def test_who_stops_in_the_middle_is_told_so(web):
 
 
 @pytest.mark.parametrize("web", [BOUNDED], indirect=True)
-def test_one_address_may_have_so_many_connections(web, wait_until):
+def test_one_address_may_have_so_many_requests_at_once(web, wait_until):
     held = [web.plug() for _ in range(3)]
+    for plug in held:
+        plug.sendall(b"POST /other HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n")
+        assert plug.recv(100).startswith(b"HTTP/1.1 100 ")
     status, body = asked(web.connect(), "GET", "/")
     assert (status, json.loads(body)["code"]) == (429, "too_many_connections")
     for plug in held:
@@ -238,6 +241,17 @@ def test_one_address_may_have_so_many_connections(web, wait_until):
         return asked(web.connect(), "GET", "/") == (200, b"0000")
 
     wait_until(free)
+
+
+@pytest.mark.parametrize("web", [BOUNDED.replace("3", "30")], indirect=True)
+@pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nHo", b"POST / HTTP/1.1\r\n"])
+def test_of_one_address_those_give_way_that_say_nothing_whole(web, said):
+    held = [web.plug() for _ in range(30)]
+    for plug in held:
+        plug.sendall(said)
+    for _ in range(3):
+        assert asked(web.connect(), "POST", "/photos", b"photo") == (200, b"0005")
+    assert held[0].recv(100).startswith(b"HTTP/1.1 429 ")
 
 
 MISSHAPEN = {

@@ -127,14 +127,32 @@ class DoorWorker(ThreadWorker):
             self.nr_conns += 1
             self.addresses[conn.address] += 1
             self.poller.register(plug, EVENT_READ, partial(self.on_arriving, conn))
-            if conn.address and 0 < self.per_address < self.addresses[conn.address]:
+            if self._too_many(conn.address):
                 self._turn_away(conn, wire.answer(429))
                 continue
             self.arriving.add(conn)
             self.on_arriving(conn)
 
+    def _too_many(self, address: str) -> bool:
+        """Has an address more connections than it may have, each with a request in it? One without a head gives way.
+
+        So who opens many and says nothing loses them, and nobody else behind the same address notices.
+        """
+        if not address or not 0 < self.per_address < self.addresses[address]:
+            return False
+        mute = [conn for conn in self.arriving if conn.address == address and conn.arrival.body is None]
+        if not mute:
+            return True
+        first = min(mute, key=lambda conn: (conn.number > 1, conn.until))  # not who was served before
+        with suppress(OSError):
+            first.plug.send(wire.answer(429))
+        self._forget(first)
+        return False
+
     def on_arriving(self, conn: Connection, plug: socket.socket | None = None) -> None:
         """Reads what has come of a request, and hands it to a thread once it is whole."""
+        if conn not in self.arriving:  # it gave way to another that came at the same moment
+            return None
         try:
             for _ in range(PIECES):
                 data, conn.begun = conn.begun or conn.plug.recv(CHUNK), b""

@@ -89,6 +89,13 @@ def test_a_restore_says_that_the_disk_is_full(small_disk, no_room, workspace, ap
         dataset_restore(number=1, folder=small_disk / "back")
 
 
+def test_whatever_dvc_says_of_a_full_disk_it_is_called_full(small_disk, no_room):
+    workspace = Workspace(small_disk / "dvc", str(small_disk / "remote"))
+    workspace.ensure()
+    with no_room(small_disk), pytest.raises(DvcError, match=r"is full \([\d,]+ bytes are free\)"):
+        workspace.probe(120)
+
+
 @pytest.mark.django_db
 def test_a_remote_that_fills_or_turns_read_only_during_the_push(
     small_disk, no_room, workspace, approve, settings, tmp_path
