@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from annotations import services
 from stickersnap.stickers.services import Wish, sticker_render
+from stickersnap.stickers.style import Style
 
 pytestmark = pytest.mark.django_db
 
@@ -42,7 +43,7 @@ def shown(photo_of, submit, people, cat):
     photo = photo_of(people.alice.owner, cat, consented_at=timezone.now())
     correction, _ = submit(photo, people.rita.owner, np.full(cat.shape[:2], 255, np.uint8))
     sticker = sticker_render(
-        photo=photo, author=people.rita.owner, wish=Wish(target="png", outline=False, subject="all")
+        photo=photo, author=people.rita.owner, wish=Wish(target="png", style=Style(), subject="all")
     )
     return {
         "photo_id": photo.id,

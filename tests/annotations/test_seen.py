@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from stickersnap.stickers.services import Wish, sticker_render
+from stickersnap.stickers.style import Style
 
 pytestmark = pytest.mark.django_db
 
@@ -16,7 +17,7 @@ def test_what_is_somebody_elses_takes_the_road_of_what_is_not_there(client, peop
     """The same queries, counted, for both, and the same words."""
     photo = photo_of(people.alice.owner, cat)
     correction, _ = submit(photo, photo.owner, fill(photo))
-    sticker = sticker_render(photo=photo, author=photo.owner, wish=Wish(target="png", outline=True, subject="all"))
+    sticker = sticker_render(photo=photo, author=photo.owner, wish=Wish(target="png", style=Style(), subject="all"))
     prediction = photo.predictions.get()
     foreign, form = {
         "photos": (photo.id, "photos/{}/"),

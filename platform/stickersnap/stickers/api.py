@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.http import HttpResponse
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import AllowAny
@@ -27,18 +27,43 @@ from annotations.owners import owner_of
 from segmentation import exchange, subjects
 from segmentation import picture as pictures
 from segmentation.picture import EmptyUploadError
-from stickersnap.stickers import selectors, services
+from stickersnap.stickers import selectors, services, style
 from stickersnap.stickers.models import Sticker
+from stickersnap.stickers.targets import USUAL, makeable
 
 if TYPE_CHECKING:
     from segmentation.cut import Predictor
 
 
-class WishSerializer(serializers.Serializer):
+@extend_schema_field(style.schema())
+class StyleField(serializers.Field):
+    """A style, as an object or as the text of one."""
+
+    def to_internal_value(self, data: Any) -> style.Style:
+        try:
+            return style.parse(data)
+        except style.StyleError as error:
+            raise serializers.ValidationError(str(error)) from None
+
+    def to_representation(self, value: dict[str, Any]) -> dict[str, Any]:
+        return value
+
+
+class LookSerializer(serializers.Serializer):
+    """For whom a sticker is, and how it looks."""
+
+    target = serializers.ChoiceField(choices=[*makeable()], default=USUAL)
+    outline = serializers.BooleanField(default=True, help_text="Without a style: the usual white outline, or none.")
+    style = StyleField(required=False)  # type: ignore[assignment]  # DRF keeps a field of that name itself
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        usual = style.outlined(given.pop("outline"))
+        return {"style": usual, **given}
+
+
+class WishSerializer(LookSerializer):
     """How a sticker is to be."""
 
-    target = serializers.ChoiceField(choices=Sticker.Target.choices, default=Sticker.Target.PNG)
-    outline = serializers.BooleanField(default=True)
     subject = serializers.CharField(
         default=subjects.ALL,
         max_length=40,
@@ -59,13 +84,12 @@ class StickerInputSerializer(StrictSerializer, WishSerializer):
     photo = serializers.UUIDField()
 
 
-class PreviewSerializer(serializers.Serializer):
+class PreviewSerializer(LookSerializer):
     """A fix that is being painted, and how its sticker is to be."""
 
+    target = serializers.ChoiceField(choices=[*makeable()], default="telegram")
     photo = serializers.UUIDField()
     mask = serializers.FileField(help_text="A PNG of the photo's size, as a correction takes it.")
-    target = serializers.ChoiceField(choices=Sticker.Target.choices, default=Sticker.Target.TELEGRAM)
-    outline = serializers.BooleanField(default=True)
 
 
 class ShownSerializer(serializers.Serializer):
@@ -74,12 +98,14 @@ class ShownSerializer(serializers.Serializer):
     photo = serializers.ListField(
         child=serializers.UUIDField(), allow_empty=False, max_length=100, help_text="Repeat it for each photo."
     )
-    target = serializers.ChoiceField(choices=Sticker.Target.choices, default=Sticker.Target.PNG)
+    target = serializers.ChoiceField(choices=[*makeable()], default=USUAL)
 
 
 class StickerSerializer(serializers.ModelSerializer):
     file_url = serializers.SerializerMethodField()
     bytes = serializers.SerializerMethodField()
+    outline = serializers.BooleanField(read_only=True, help_text="Does it have one?")
+    style = StyleField(read_only=True)  # type: ignore[assignment]
     filename = serializers.SerializerMethodField()
     subjects = serializers.ListField(
         read_only=True,
@@ -95,6 +121,7 @@ class StickerSerializer(serializers.ModelSerializer):
             "file_url",
             "target",
             "outline",
+            "style",
             "subject",
             "subjects",
             "width",
@@ -102,6 +129,8 @@ class StickerSerializer(serializers.ModelSerializer):
             "bytes",
             "filename",
             "notes",
+            "quality",
+            "ssim",
         ]
         read_only_fields = ["subject"]
 
@@ -163,7 +192,7 @@ class StickerPreviewView(APIView):
         fields, timing = given.validated_data, Timing()
         photo = labels.photo_get(fields["photo"], owner_of(request), request.user)
         mask = exchange.as_grey_png(fields["mask"].read(), (photo.width, photo.height))
-        wish = services.Wish(target=fields["target"], outline=fields["outline"], subject=subjects.ALL)
+        wish = services.Wish(target=fields["target"], style=fields["style"], subject=subjects.ALL)
         with admission.made_of(photo.width * photo.height):
             file = services.sticker_previewed(photo=photo, mask=mask, wish=wish, stage=timing.stage)
         response = HttpResponse(file.data, content_type=file.media_type, headers={"Cache-Control": "no-store"})
@@ -189,9 +218,9 @@ class StickerFileView(APIView):
 
 
 class CutView(APIView):
-    """Photo in, cropped transparent PNG out; with `?target=whatsapp` (telegram, png) the sticker. Nothing is kept.
+    """Photo in, cropped transparent PNG out; with `?target=whatsapp` (or another target) the sticker. Nothing is kept.
 
-    `?subject=` chooses among several, as it does for stickers.
+    `?subject=` chooses among several, `?style={"outline":12}` says how it looks, as they do for stickers.
     """
 
     permission_classes = [AllowAny]
@@ -243,4 +272,4 @@ def wish_of(request: Request) -> services.Wish:
     given = WishSerializer(data=request.query_params.dict())
     given.is_valid(raise_exception=True)
     wish = given.validated_data
-    return services.Wish(target=wish["target"], outline=wish["outline"], subject=wish["subject"])
+    return services.Wish(target=wish["target"], style=wish["style"], subject=wish["subject"])

@@ -18,7 +18,8 @@ from segmentation import picture as pictures
 from stickersnap.stickers.models import Sticker
 from stickersnap.stickers.render import NothingToCut, crop
 from stickersnap.stickers.source import scaled
-from stickersnap.stickers.targets import SIDES, StickerFile, sticker_file
+from stickersnap.stickers.style import Style
+from stickersnap.stickers.targets import StickerFile, side, sticker_file
 
 Stage = Callable[[str], AbstractContextManager[None]]
 
@@ -27,7 +28,7 @@ class Wish(TypedDict):
     """How a sticker is to be; `subject` is "all", "largest" or a point as "0.5,0.4"."""
 
     target: str
-    outline: bool
+    style: Style
     subject: str
 
 
@@ -40,7 +41,8 @@ def sticker_render(*, photo: Photo, author: uuid.UUID, wish: Wish, stage: Stage 
     """Makes the sticker of a photo from what `author` last corrected, else from the newest prediction.
 
     A correction is taken as it was drawn, whatever subject is wished for. The same sticker asked for again is the one
-    that is there. Raises NoSubjectFound when there is nothing to cut, segmentation.subjects.SubjectError, PhotoDeleted.
+    that is there. Raises NoSubjectFound when there is nothing to cut, segmentation.subjects.SubjectError, TooRich,
+    PhotoDeleted.
     """
     prediction = selectors.latest_prediction(photo)
     correction = selectors.latest_correction(photo, author)
@@ -54,7 +56,7 @@ def sticker_render(*, photo: Photo, author: uuid.UUID, wish: Wish, stage: Stage 
         "correction": correction,
         "correction_version": correction.version if correction else None,
         "target": wish["target"],
-        "outline": wish["outline"],
+        "style_digest": wish["style"].digest,
         "subject": subjects.named(found, which) if found else subjects.ALL,
     }
     if known := Sticker.objects.filter(**made_of).first():
@@ -63,7 +65,7 @@ def sticker_render(*, photo: Photo, author: uuid.UUID, wish: Wish, stage: Stage 
 
     def at_scale(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         with stage("decode"):
-            return scaled(lambda: bytes(photo.image), (photo.width, photo.height), mask, SIDES[wish["target"]], decoded)
+            return scaled(lambda: bytes(photo.image), (photo.width, photo.height), mask, side(wish["target"]), decoded)
 
     if found is None:
         assert correction is not None
@@ -80,6 +82,9 @@ def sticker_render(*, photo: Photo, author: uuid.UUID, wish: Wish, stage: Stage 
         "width": made.width,
         "height": made.height,
         "notes": made.notes,
+        "quality": made.quality,
+        "ssim": made.ssim,
+        "style": wish["style"].as_dict(),
         "subjects": found.points if found else [],
     }
     with transaction.atomic():
@@ -96,7 +101,7 @@ def sticker_previewed(*, photo: Photo, mask: bytes, wish: Wish, stage: Stage = u
     alpha = masks.decode_png(mask, size)
     with stage("decode"):
         decoded = recent.photos.get(photo.sha256)
-        rgb, small = scaled(lambda: bytes(photo.image), size, alpha, SIDES[wish["target"]], decoded)
+        rgb, small = scaled(lambda: bytes(photo.image), size, alpha, side(wish["target"]), decoded)
     return _made(rgb, small, wish, stage)
 
 
@@ -105,13 +110,13 @@ def sticker_made(
 ) -> StickerFile:
     """A sticker of a photo that is not kept: `alpha` is what a network said of `picture`, HxW uint8.
 
-    Raises NoSubjectFound when there is nothing to cut, segmentation.subjects.SubjectError.
+    Raises NoSubjectFound when there is nothing to cut, segmentation.subjects.SubjectError, TooRich.
     """
     with stage("edge"):
         kept = subjects.choose(alpha, subjects.parse(wish["subject"]))
     with stage("decode"):
-        settled, side = masks.settle(kept), SIDES[wish["target"]]
-        rgb, _ = scaled(lambda: upload, picture.size, settled, side, picture.image)
+        settled = masks.settle(kept)
+        rgb, _ = scaled(lambda: upload, picture.size, settled, side(wish["target"]), picture.image)
     with stage("edge"):
         refined = edge.refine(rgb, kept)
     return _made(rgb, refined, wish, stage)
@@ -137,6 +142,6 @@ def _made(rgb: np.ndarray, alpha: np.ndarray, wish: Wish, stage: Stage) -> Stick
         colours = foreground.estimate(rgb, alpha)
     try:
         with stage("encode"):
-            return sticker_file(colours, alpha, wish["target"], wish["outline"])
+            return sticker_file(colours, alpha, wish["target"], wish["style"])
     except NothingToCut:
         raise NoSubjectFound from None

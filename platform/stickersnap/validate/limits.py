@@ -74,7 +74,7 @@ class Target:
             return self.longer, self.longer
         box = self.exact or self.within
         assert box is not None
-        return box
+        return (box[0] - box[0] % 2, box[1] - box[1] % 2) if self.even else box
 
 
 @cache

@@ -90,7 +90,7 @@ def road(people):
     Weights.objects.create(sha256=TUNED, network="basnet-small", run=run)
     later, cut = photo_of(people, TUNED)
     sticker = Sticker.objects.create(
-        photo=later, prediction=cut, target="png", outline=True, file=b"", media_type="image/png", width=1, height=1
+        photo=later, prediction=cut, target="png", file=b"", media_type="image/png", width=1, height=1
     )
     return {
         "sticker": str(sticker.id),

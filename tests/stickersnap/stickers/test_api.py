@@ -1,7 +1,9 @@
 """Stickers over HTTP, cut by the shipped weights."""
 
 import io
+import json
 import uuid
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from annotations.models import Photo, Prediction
 from annotations.recent import Recent
 from segmentation import mask as masks
 from stickersnap.stickers.models import Sticker
+from stickersnap.stickers.style import Style
 
 pytestmark = pytest.mark.django_db
 
@@ -54,6 +57,39 @@ def test_the_same_sticker_asked_for_twice_is_made_once(client, as_png, cat):
     photo = upload(client, as_png(cat))
     assert make(client, photo).json()["id"] == make(client, photo).json()["id"]
     assert Sticker.objects.count() == 1
+
+
+def test_a_style_comes_back_and_each_look_is_made_once(client, as_png, cat):
+    photo = upload(client, as_png(cat))
+    look = {"outline": 20, "colour": "#FF0000", "shape": "circle"}
+    red = make(client, photo, target="signal", style=look).json()
+    assert red["style"] == Style(outline=20, colour="#ff0000", shape="circle").as_dict()
+    assert (red["outline"], red["target"], red["ssim"] <= 1) == (True, "signal", True)
+    assert make(client, photo, target="signal", style={**look, "outline": 20.0}).json()["id"] == red["id"]
+    assert make(client, photo, target="signal", style={}).json()["id"] != red["id"]
+    assert make(client, photo, style={"outline": 0}).json()["id"] == make(client, photo, outline=False).json()["id"]
+    corner = pixels(client.get(red["file_url"]).content)[256, 20]
+    assert corner[0] > 240 > 20 > corner[1]
+
+
+def test_a_style_in_the_address_is_the_same_style(client, as_png, cat):
+    look = json.dumps({"outline": 0, "shape": "stamp", "colour": "#00ff00"})
+    answer = client.post(
+        f"/?target=slack&{urlencode({'style': look})}", {"data": SimpleUploadedFile("c.png", as_png(cat))}
+    )
+    assert (answer.status_code, answer["Content-Type"]) == (200, "image/png")
+    assert Image.open(io.BytesIO(answer.content)).size == (128, 128)
+    answer = client.post("/?target=slack&style={", {"data": SimpleUploadedFile("c.png", as_png(cat))})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+
+
+def test_a_style_out_of_bounds_says_which_field(client, as_png, cat):
+    photo = upload(client, as_png(cat))
+    for wrong in ({"outline": 99}, {"glitter": True}, [], "plain", {"colour": "white"}):
+        answer = make(client, photo, style=wrong)
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+        assert answer.json()["detail"].startswith("style: ")
+    assert not Sticker.objects.exists()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What --fix makes is valid, keeps what it can, and says what was lost."""
 
+import dataclasses
 import io
 
 import pytest
@@ -8,8 +9,9 @@ from hypothesis import strategies as st
 from made_stickers import dot, moving, noisy, saved
 from PIL import Image
 
+from stickersnap.validate import encoding
 from stickersnap.validate.checking import check, valid
-from stickersnap.validate.encoding import DoesNotFitError, alikeness, best_quality, encode
+from stickersnap.validate.encoding import QUALITIES, DoesNotFitError, alikeness, best_quality, encode
 from stickersnap.validate.limits import target_get, targets
 from stickersnap.validate.mending import CannotMendError, mend
 
@@ -57,13 +59,38 @@ def test_a_webm_is_not_written():
         mend(moving(3), target_get("telegram-moving"))
 
 
-def test_the_quality_found_is_the_largest_that_fits():
+@pytest.mark.parametrize("limit", [9, 10, 55, 100, 555, 949, 950, 1001])
+def test_the_best_quality_that_fits_is_found_in_few_tries(limit):
+    tried = []
+
     def write(quality):
+        tried.append(quality)
         return bytes(quality * 10)
 
-    for limit in (9, 10, 11, 555, 999, 1000, 1001):
-        found = best_quality(write, limit)
-        assert (found[1] if found else 0) == min(100, limit // 10)
+    found = best_quality(write, limit)
+    assert (found[1] if found else None) == next((each for each in QUALITIES if each * 10 <= limit), None)
+    assert found is None or len(found[0]) == found[1] * 10
+    assert len(tried) <= 5
+
+
+@pytest.mark.parametrize(("sizes", "methods", "lossless"), [
+    ((90,), [0], True), ((150, 90), [0, 1], True), ((150, 105, 95), [0, 1, 4], True),
+    ((150, 105, 101), [0, 1, 4], False), ((150, 120), [0, 1], False), ((170,), [0], False),
+])  # fmt: skip
+def test_lossless_is_tried_as_long_as_it_may_fit(sizes, methods, lossless, monkeypatch):
+    tried, given = [], iter(sizes)
+    lossy = saved(Image.new("RGBA", (8, 8)), "WEBP")
+
+    def save(frames, kind, ms=(), method=4, **options):
+        if not options.get("lossless"):
+            return lossy
+        tried.append(method)
+        return b"l" * next(given)
+
+    monkeypatch.setattr(encoding, "_save", save)
+    made = encode(Image.new("RGBA", (8, 8)), dataclasses.replace(target_get("whatsapp"), bytes=100))
+    assert tried == methods
+    assert (made.data[:1] == b"l") is (made.quality is None) is lossless
 
 
 def test_lossy_files_say_what_was_lost():

@@ -1771,8 +1771,70 @@ export interface components {
             /** Format: uuid */
             photo: string;
             readonly file_url: string;
-            target: components["schemas"]["TargetEnum"];
-            outline: boolean;
+            /** @description A row of stickersnap.validate's targets.toml. */
+            target: string;
+            /** @description Does it have one? */
+            readonly outline: boolean;
+            /** @description How a sticker looks. Lengths are pixels of a sticker with 512. */
+            readonly style: {
+                /**
+                 * @description Of this schema.
+                 * @default 1
+                 */
+                version: number;
+                /**
+                 * @description Width of the outline, or the room around the subject in a shape; 0 for none.
+                 * @default 8
+                 */
+                outline: number;
+                /**
+                 * @description Of the outline and the shape: #rrggbb.
+                 * @default #ffffff
+                 */
+                colour: string;
+                /**
+                 * @description How far the shadow reaches; 0 for none.
+                 * @default 0
+                 */
+                shadow: number;
+                /**
+                 * @description What the sticker is cut to; none: around the subject.
+                 * @default none
+                 * @enum {string}
+                 */
+                shape: "none" | "rounded" | "circle" | "stamp";
+                /**
+                 * @description Degrees clockwise.
+                 * @default 0
+                 */
+                rotate: number;
+                /**
+                 * @description Left and right change places, then it turns.
+                 * @default false
+                 */
+                flip: boolean;
+                /**
+                 * @description Share of the largest size that fits.
+                 * @default 1
+                 */
+                scale: number;
+                /**
+                 * @description Where in the room that is left: -1 at the left, 1 at the right.
+                 * @default 0
+                 */
+                x: number;
+                /**
+                 * @description Where in the room that is left: -1 at the top, 1 at the bottom.
+                 * @default 0
+                 */
+                y: number;
+                /**
+                 * @description What is behind the sticker.
+                 * @default none
+                 * @enum {string}
+                 */
+                background: "none";
+            };
             /** @description all, largest, or a point in it as 0.5,0.4. */
             readonly subject: string;
             /** @description Points [x, y], 0 to 1: one in each subject of the photo, the largest first. */
@@ -1783,13 +1845,83 @@ export interface components {
             readonly filename: string;
             /** @description What was done to fit the target, in sentences. */
             notes?: unknown;
+            /** @description 1 to 100 where it was compressed to fit the target; null where not. */
+            quality?: number | null;
+            /**
+             * Format: double
+             * @description How alike it is to what was rendered (structural similarity): 1 where nothing was lost.
+             */
+            ssim?: number;
         };
         /** @description What to make. */
         StickerInputRequest: {
             /** @default png */
             target: components["schemas"]["TargetEnum"];
-            /** @default true */
+            /**
+             * @description Without a style: the usual white outline, or none.
+             * @default true
+             */
             outline: boolean;
+            /** @description How a sticker looks. Lengths are pixels of a sticker with 512. */
+            style?: {
+                /**
+                 * @description Of this schema.
+                 * @default 1
+                 */
+                version: number;
+                /**
+                 * @description Width of the outline, or the room around the subject in a shape; 0 for none.
+                 * @default 8
+                 */
+                outline: number;
+                /**
+                 * @description Of the outline and the shape: #rrggbb.
+                 * @default #ffffff
+                 */
+                colour: string;
+                /**
+                 * @description How far the shadow reaches; 0 for none.
+                 * @default 0
+                 */
+                shadow: number;
+                /**
+                 * @description What the sticker is cut to; none: around the subject.
+                 * @default none
+                 * @enum {string}
+                 */
+                shape: "none" | "rounded" | "circle" | "stamp";
+                /**
+                 * @description Degrees clockwise.
+                 * @default 0
+                 */
+                rotate: number;
+                /**
+                 * @description Left and right change places, then it turns.
+                 * @default false
+                 */
+                flip: boolean;
+                /**
+                 * @description Share of the largest size that fits.
+                 * @default 1
+                 */
+                scale: number;
+                /**
+                 * @description Where in the room that is left: -1 at the left, 1 at the right.
+                 * @default 0
+                 */
+                x: number;
+                /**
+                 * @description Where in the room that is left: -1 at the top, 1 at the bottom.
+                 * @default 0
+                 */
+                y: number;
+                /**
+                 * @description What is behind the sticker.
+                 * @default none
+                 * @enum {string}
+                 */
+                background: "none";
+            };
             /**
              * @description Of several subjects: all, largest, or the one at a point x,y of the photo, 0 to 1, as 0.5,0.4.
              * @default all
@@ -1866,12 +1998,24 @@ export interface components {
             checked: string;
         };
         /**
-         * @description * `png` - Png
-         *     * `whatsapp` - Whatsapp
-         *     * `telegram` - Telegram
+         * @description * `whatsapp` - whatsapp
+         *     * `telegram` - telegram
+         *     * `signal` - signal
+         *     * `discord` - discord
+         *     * `discord-emoji` - discord-emoji
+         *     * `slack` - slack
+         *     * `imessage-small` - imessage-small
+         *     * `imessage` - imessage
+         *     * `imessage-large` - imessage-large
+         *     * `line` - line
+         *     * `viber` - viber
+         *     * `kakao` - kakao
+         *     * `mastodon` - mastodon
+         *     * `png` - png
+         *     * `webp` - webp
          * @enum {string}
          */
-        TargetEnum: "png" | "whatsapp" | "telegram";
+        TargetEnum: "whatsapp" | "telegram" | "signal" | "discord" | "discord-emoji" | "slack" | "imessage-small" | "imessage" | "imessage-large" | "line" | "viber" | "kakao" | "mastodon" | "png" | "webp";
         /** @description How far an author's corrections can be trusted, and why. */
         Trust: {
             /** Format: uuid */
