@@ -1455,6 +1455,73 @@ export interface components {
         };
         /** @description A fix that is being painted, and how its sticker is to be. */
         PreviewRequest: {
+            /** @default telegram */
+            target: components["schemas"]["TargetEnum"];
+            /**
+             * @description Without a style: the usual white outline, or none.
+             * @default true
+             */
+            outline: boolean;
+            /** @description How a sticker looks. Lengths are pixels of a sticker with 512. */
+            style?: {
+                /**
+                 * @description Of this schema.
+                 * @default 1
+                 */
+                version: number;
+                /**
+                 * @description Width of the outline, or the room around the subject in a shape; 0 for none.
+                 * @default 8
+                 */
+                outline: number;
+                /**
+                 * @description Of the outline and the shape: #rrggbb.
+                 * @default #ffffff
+                 */
+                colour: string;
+                /**
+                 * @description How far the shadow reaches; 0 for none.
+                 * @default 0
+                 */
+                shadow: number;
+                /**
+                 * @description What the sticker is cut to; none: around the subject.
+                 * @default none
+                 * @enum {string}
+                 */
+                shape: "none" | "rounded" | "circle" | "stamp";
+                /**
+                 * @description Degrees clockwise.
+                 * @default 0
+                 */
+                rotate: number;
+                /**
+                 * @description Left and right change places, then it turns.
+                 * @default false
+                 */
+                flip: boolean;
+                /**
+                 * @description Share of the largest size that fits.
+                 * @default 1
+                 */
+                scale: number;
+                /**
+                 * @description Where in the room that is left: -1 at the left, 1 at the right.
+                 * @default 0
+                 */
+                x: number;
+                /**
+                 * @description Where in the room that is left: -1 at the top, 1 at the bottom.
+                 * @default 0
+                 */
+                y: number;
+                /**
+                 * @description What is behind the sticker.
+                 * @default none
+                 * @enum {string}
+                 */
+                background: "none";
+            };
             /** Format: uuid */
             photo: string;
             /**
@@ -1462,10 +1529,6 @@ export interface components {
              * @description A PNG of the photo's size, as a correction takes it.
              */
             mask: string;
-            /** @default telegram */
-            target: components["schemas"]["TargetEnum"];
-            /** @default true */
-            outline: boolean;
         };
         Quarantine: {
             /** Format: uuid */
@@ -5826,11 +5889,23 @@ export interface operations {
                 /** @description Repeat it for each photo. */
                 photo: string[];
                 /**
-                 * @description * `png` - Png
-                 *     * `whatsapp` - Whatsapp
-                 *     * `telegram` - Telegram
+                 * @description * `whatsapp` - whatsapp
+                 *     * `telegram` - telegram
+                 *     * `signal` - signal
+                 *     * `discord` - discord
+                 *     * `discord-emoji` - discord-emoji
+                 *     * `slack` - slack
+                 *     * `imessage-small` - imessage-small
+                 *     * `imessage` - imessage
+                 *     * `imessage-large` - imessage-large
+                 *     * `line` - line
+                 *     * `viber` - viber
+                 *     * `kakao` - kakao
+                 *     * `mastodon` - mastodon
+                 *     * `png` - png
+                 *     * `webp` - webp
                  */
-                target?: "png" | "whatsapp" | "telegram";
+                target?: "whatsapp" | "telegram" | "signal" | "discord" | "discord-emoji" | "slack" | "imessage-small" | "imessage" | "imessage-large" | "line" | "viber" | "kakao" | "mastodon" | "png" | "webp";
             };
             header?: never;
             path?: never;

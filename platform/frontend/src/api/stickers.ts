@@ -1,9 +1,9 @@
 import { get, post, postForFile } from "./client";
-import type { Sticker, Target } from "./types";
+import type { Sticker, Style, Target } from "./types";
 
 /** How a sticker is to be; `subject` is "all", "largest" or a point of the photo as "x,y", 0 to 1 each. */
 export interface Wish {
-  outline: boolean;
+  style: Style;
   subject: string;
 }
 
@@ -14,11 +14,11 @@ export const listStickers = (photos: string[], target: Target) =>
   );
 
 /** The very file that a fix with this mask would make; nothing is kept. */
-export function previewSticker(photo: string, mask: Blob, outline: boolean, signal?: AbortSignal): Promise<Blob> {
+export function previewSticker(photo: string, mask: Blob, style: Style, signal?: AbortSignal): Promise<Blob> {
   const form = new FormData();
   form.append("photo", photo);
   form.append("mask", mask, "mask.png");
-  form.append("outline", String(outline));
+  form.append("style", JSON.stringify(style));
   return postForFile("/api/v1/stickers/preview/", form, { signal });
 }
 

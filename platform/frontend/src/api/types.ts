@@ -35,7 +35,9 @@ export interface DeletedPhoto {
 }
 
 export type Target = Schemas["TargetEnum"];
-export type Sticker = Exact<Schemas["Sticker"], { notes: string[] }>;
+export type Sticker = Exact<Schemas["Sticker"], { notes: string[]; target: Target }>;
+/** How a sticker looks. Lengths are pixels of a sticker with 512. */
+export type Style = { -readonly [Field in keyof Sticker["style"]]: Sticker["style"][Field] };
 
 export type Verdict = Schemas["VerdictEnum"];
 export type Review = Answer<Schemas["Review"]>;

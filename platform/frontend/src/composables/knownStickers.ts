@@ -1,5 +1,6 @@
 import { listStickers, makeSticker, type Wish } from "../api/stickers";
 import type { Photo, Sticker, Target } from "../api/types";
+import { sameLook } from "../look";
 
 /** What the page shows: as large as a messenger shows it. The PNG at full size is made when it is downloaded. */
 export const SHOWN: Target = "telegram";
@@ -22,7 +23,7 @@ export function knownSticker(photo: Photo, wish: Wish): Sticker | undefined {
   if (found?.mask !== maskOf(photo)) return undefined;
   // A fix is shown as it was painted, whichever subject is chosen.
   return found.stickers.find(
-    ({ outline, subject }) => outline === wish.outline && (photo.correction || subject === wish.subject),
+    ({ style, subject }) => sameLook(style, wish.style) && (photo.correction || subject === wish.subject),
   );
 }
 

@@ -8,6 +8,7 @@ import { forgetStickers, lookForStickers } from "./knownStickers";
 import { announce } from "./useAnnouncer";
 import { whenBack } from "./useConnection";
 import { createUploadQueue, type Upload } from "./uploadQueue";
+import { useLooks } from "./useLooks";
 import { useSession } from "./useSession";
 
 export interface Card {
@@ -26,7 +27,6 @@ export interface Removed {
 
 const photos = ref<Photo[]>([]);
 const previews = reactive(new Map<string, string>());
-const outlines = reactive(new Map<string, boolean>());
 /** Of photos with several subjects the one that was chosen, as stickers are asked for it. */
 const subjects = reactive(new Map<string, string>());
 const next = ref<string | null>(null);
@@ -61,7 +61,7 @@ export function usePhotos() {
     ...photos.value.map((photo) => ({ id: photo.id, upload: null, photo })),
   ]);
   return {
-    ...{ cards, next, error, loaded, loadingMore, previews, outlines, subjects, queue },
+    ...{ cards, next, error, loaded, loadingMore, previews, subjects, queue },
     ...{ start, load, loadMore, find, put, remove, startOver },
   };
 }
@@ -173,7 +173,7 @@ async function forget(id: string): Promise<void> {
   const preview = previews.get(id);
   if (preview) URL.revokeObjectURL(preview);
   previews.delete(id);
-  outlines.delete(id);
+  useLooks().forgetLook(id);
   subjects.delete(id);
   forgetStickers(id);
   await forgetDraft(id).catch(() => {});

@@ -1,16 +1,16 @@
 import { onScopeDispose, ref, watch, type Ref } from "vue";
 import { ApiError, sayError } from "../api/client";
 import { makeSticker, type Wish } from "../api/stickers";
-import type { Photo, Sticker, Target } from "../api/types";
+import type { Photo, Sticker, Style, Target } from "../api/types";
 import { knownSticker, makeShown, maskOf, SHOWN } from "./knownStickers";
 import { notify } from "./useAnnouncer";
 import { whenBack } from "./useConnection";
 
 /**
  * The sticker of a photo: the one that is there, else made once the photo is `seen`, and anew whenever its mask, its
- * outline or the chosen subject changes. While that fails the last good one stays.
+ * look or the chosen subject changes. While that fails the last good one stays.
  */
-export function useSticker(photo: Ref<Photo>, outline: Ref<boolean>, subject: Ref<string>, seen = ref(true)) {
+export function useSticker(photo: Ref<Photo>, look: Ref<Style>, subject: Ref<string>, seen = ref(true)) {
   const sticker = ref<Sticker | null>(null);
   const busy = ref(false);
   const error = ref("");
@@ -39,7 +39,7 @@ export function useSticker(photo: Ref<Photo>, outline: Ref<boolean>, subject: Re
     if (!mine.signal.aborted) busy.value = false;
   }
 
-  const wish = (): Wish => ({ outline: outline.value, subject: subject.value });
+  const wish = (): Wish => ({ style: look.value, subject: subject.value });
 
   /** True where something else follows by itself. */
   function complain(caught: unknown): boolean {
@@ -79,9 +79,13 @@ export function useSticker(photo: Ref<Photo>, outline: Ref<boolean>, subject: Re
     return made;
   }
 
-  watch(() => [photo.value.id, maskOf(photo.value), outline.value, subject.value, seen.value].join(), make, {
-    immediate: true,
-  });
+  watch(
+    () => [photo.value.id, maskOf(photo.value), JSON.stringify(look.value), subject.value, seen.value].join(),
+    make,
+    {
+      immediate: true,
+    },
+  );
   whenBack(() => unreached && void make());
   onScopeDispose(() => {
     stop.abort();

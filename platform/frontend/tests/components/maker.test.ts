@@ -2,7 +2,7 @@ import { flushPromises, mount } from "@vue/test-utils";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { nextTick, reactive } from "vue";
 import { ApiError, get } from "../../src/api/client";
-import type { Photo, Sticker } from "../../src/api/types";
+import type { Photo, Sticker, Style } from "../../src/api/types";
 import DownloadMenu from "../../src/components/DownloadMenu.vue";
 import DropZone from "../../src/components/DropZone.vue";
 import PhotoCard from "../../src/components/PhotoCard.vue";
@@ -10,6 +10,9 @@ import UploadCard from "../../src/components/UploadCard.vue";
 import { forgetStickers, lookForStickers } from "../../src/composables/knownStickers";
 import { spoken } from "../../src/composables/useAnnouncer";
 import type { Upload } from "../../src/composables/uploadQueue";
+import { USUAL } from "../../src/look";
+
+const PLAIN: Style = { ...USUAL, outline: 0 };
 
 const { makeSticker, listStickers } = vi.hoisted(() => ({ makeSticker: vi.fn(), listStickers: vi.fn() }));
 vi.mock("../../src/api/stickers", () => ({ makeSticker, listStickers }));
@@ -39,6 +42,7 @@ const sticker: Sticker = {
   file_url: "/sticker.webp",
   target: "telegram",
   outline: true,
+  style: USUAL,
   subject: "all",
   subjects: [[0.5, 0.5]],
   width: 9,
@@ -46,11 +50,13 @@ const sticker: Sticker = {
   bytes: 1234,
   filename: "cat-telegram.webp",
   notes: [],
+  quality: null,
+  ssim: 1,
 };
 
-function card(given: Photo = photo, outline = true) {
+function card(given: Photo = photo, look: Style = USUAL) {
   return mount(PhotoCard, {
-    props: { photo: given, preview: undefined, backdrop: "checkerboard", outline },
+    props: { photo: given, preview: undefined, backdrop: "checkerboard", look },
     global: { stubs: { RouterLink: { template: "<span><slot :navigate='() => {}' /></span>" } } },
   });
 }
@@ -66,7 +72,7 @@ describe("photo card", () => {
   it("makes the sticker at once and shows it beside the photo", async () => {
     const wrapper = card();
     await flushPromises();
-    expect(makeSticker).toHaveBeenCalledWith("p", { outline: true, subject: "all" }, "telegram", expect.anything());
+    expect(makeSticker).toHaveBeenCalledWith("p", { style: USUAL, subject: "all" }, "telegram", expect.anything());
     expect(wrapper.get("img[alt='Sticker of cat.jpg']").attributes("src")).toBe("/sticker.webp");
     expect(wrapper.get("img[alt='Photo cat.jpg']").attributes("src")).toBe("/photo.jpg");
   });
@@ -75,15 +81,10 @@ describe("photo card", () => {
     const wrapper = card();
     await flushPromises();
     await wrapper.get("[role=switch]").setValue(false);
-    expect(wrapper.emitted("update:outline")).toEqual([[false]]);
-    await wrapper.setProps({ outline: false });
+    expect(wrapper.emitted("update:look")).toEqual([[PLAIN]]);
+    await wrapper.setProps({ look: PLAIN });
     await flushPromises();
-    expect(makeSticker).toHaveBeenLastCalledWith(
-      "p",
-      { outline: false, subject: "all" },
-      "telegram",
-      expect.anything(),
-    );
+    expect(makeSticker).toHaveBeenLastCalledWith("p", { style: PLAIN, subject: "all" }, "telegram", expect.anything());
     const correction = { id: "c", mask_url: "", version: 1, state: "private" as const, reason: "", created_at: "" };
     await wrapper.setProps({ photo: { ...photo, correction } });
     expect(makeSticker).toHaveBeenCalledTimes(3);
@@ -128,12 +129,12 @@ describe("photo card", () => {
     const fetching = vi.fn().mockRejectedValueOnce(new TypeError("no network"));
     vi.stubGlobal("fetch", fetching);
     makeSticker.mockImplementationOnce(() => get("/somewhere"));
-    await wrapper.setProps({ outline: false });
+    await wrapper.setProps({ look: PLAIN });
     await flushPromises();
     expect(wrapper.get("img[alt='Sticker of cat.jpg']").attributes("src")).toBe("/sticker.webp");
     expect(wrapper.get("[role=alert]").text()).toContain("can't be reached");
     fetching.mockResolvedValue(new Response("{}"));
-    makeSticker.mockResolvedValue({ ...sticker, id: "plain", outline: false, file_url: "/plain.webp" });
+    makeSticker.mockResolvedValue({ ...sticker, id: "plain", outline: false, style: PLAIN, file_url: "/plain.webp" });
     window.dispatchEvent(new Event("online"));
     await flushPromises();
     expect(wrapper.get("img[alt='Sticker of cat.jpg']").attributes("src")).toBe("/plain.webp");
@@ -222,7 +223,7 @@ describe("choice of subject", () => {
     await flushPromises();
     expect(wrapper.find("fieldset").exists()).toBe(false);
     makeSticker.mockResolvedValue(two);
-    await wrapper.setProps({ outline: false });
+    await wrapper.setProps({ look: PLAIN });
     await flushPromises();
     expect(wrapper.get("fieldset legend").text()).toBe("Which subject of cat.jpg");
   });
@@ -259,7 +260,7 @@ describe("choice of subject", () => {
     await flushPromises();
     expect(makeSticker).toHaveBeenLastCalledWith(
       "p",
-      { outline: true, subject: "largest" },
+      { style: USUAL, subject: "largest" },
       "telegram",
       expect.anything(),
     );
@@ -280,7 +281,7 @@ describe("download", () => {
     expect(makeSticker).toHaveBeenCalledTimes(1);
     wrapper.getComponent(DownloadMenu).vm.$emit("choose", "png");
     await flushPromises();
-    expect(makeSticker).toHaveBeenLastCalledWith("p", { outline: true, subject: "all" }, "png");
+    expect(makeSticker).toHaveBeenLastCalledWith("p", { style: USUAL, subject: "all" }, "png");
     expect(saved).toEqual(["cat-telegram.webp", "cat-sticker.png"]);
     vi.restoreAllMocks();
   });
