@@ -107,7 +107,12 @@ def _webp(picture: Image.Image, target: Target) -> Encoded:
             return Encoded(data, "webp")
         if len(data) > target.bytes * most:
             break
-    found = best_quality(lambda quality: _save([picture], "WEBP", quality=quality, method=METHOD), target.bytes)
+
+    def write(quality: int, alpha: int = 100) -> bytes:
+        return _save([picture], "WEBP", quality=quality, alpha_quality=alpha, method=METHOD)
+
+    # the edge is kept as it is where that fits at all: grain in it would be the dearest part of the file
+    found = best_quality(write, target.bytes) or best_quality(lambda quality: write(quality, quality), target.bytes)
     if found is None:
         raise DoesNotFitError(f"Even at the lowest quality it has more than {target.bytes:,} bytes.")
     return Encoded(found[0], "webp", found[1], ssim=alikeness(picture, _opened(found[0])))

@@ -100,6 +100,12 @@ def test_lossy_files_say_what_was_lost():
     assert f"quality {made.quality}" in made.note
 
 
+@pytest.mark.parametrize("name", [name for name in STILL if max(target_get(name).box) < 1000])
+def test_noise_in_colours_and_edge_is_made_to_fit_too(name):
+    target = target_get(name)
+    assert valid(check(mend(saved(noisy(), "PNG"), target).data, target))
+
+
 def dappled() -> Image.Image:
     """A picture between smooth and noise: too much for lossless, enough for lossy."""
     return noisy((64, 64)).resize((512, 512), Image.Resampling.BICUBIC)
