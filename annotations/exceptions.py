@@ -78,6 +78,12 @@ class OwnCorrection(AnnotationError):
     code, status = "own_correction", 403
 
 
+class QuotaExceeded(AnnotationError):
+    """You keep as much here as anybody may. Delete photos, then try again."""
+
+    code, status = "quota_exceeded", 403
+
+
 class ReasonRequired(AnnotationError):
     """Say why the correction is rejected: a few words are enough."""
 

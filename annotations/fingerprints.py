@@ -4,21 +4,23 @@ from typing import Literal
 
 import imagehash
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 Side = Literal["train", "holdout"]
 SIDE = 32
+WAYS = 8
+"""Ways that a picture lies: four turns, each mirrored or not."""
 NEAR = 8
 """Hamming distance, in bits of 64, up to which two photos are near-duplicates."""
 
 
-def phashes(rgb: np.ndarray) -> tuple[int, int]:
-    """64-bit DCT hashes (Zauner 2010) of an HxWx3 uint8 picture and of its mirror image.
+def phashes(rgb: np.ndarray) -> tuple[int, ...]:
+    """64-bit DCT hashes (Zauner 2010) of an HxWx3 uint8 picture as it is, then of it turned and mirrored: eight.
 
-    Signed integers, as Postgres keeps them. Both come from one 32x32 copy: shrinking a large photo is what costs.
+    Signed integers, as Postgres keeps them. All come from one 32x32 copy: shrinking a large photo is what costs.
     """
     small = Image.fromarray(rgb).convert("L").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
-    return _phash(small), _phash(ImageOps.mirror(small))
+    return _phash(small), *(_phash(small.transpose(turn)) for turn in Image.Transpose)
 
 
 def _phash(small: Image.Image) -> int:
@@ -32,12 +34,26 @@ def signed(value: int) -> int:
 
 MIRROR = 0x5555_5555_5555_5555
 """The bits that mirroring turns over: a DCT's odd horizontal frequencies change their sign."""
+FLIP = 0x00FF_00FF_00FF_00FF
+"""The same for upside down: the odd vertical ones."""
 NEAR_MIRRORED = NEAR + 2  # the median that bits are measured against moves a little
 BLOCK = 1024
 
 
+def transposed(phash: int) -> int:
+    """The hash of the picture with rows and columns exchanged, unsigned: a DCT's are exchanged, too."""
+    bits = f"{phash % (1 << 64):064b}"
+    return int("".join(bits[row::8] for row in range(8)), 2)
+
+
+def ways(phash: int) -> list[int]:
+    """The hashes of a picture in all ways that it may lie, by its own, unsigned; each fourth is not mirrored."""
+    turned = (0, MIRROR, FLIP, MIRROR ^ FLIP)
+    return [upright ^ over for upright in (phash % (1 << 64), transposed(phash)) for over in turned]
+
+
 class Near:
-    """Perceptual hashes of photos on either side of a split, searched by Hamming distance with numpy: 1 ns a pair."""
+    """Perceptual hashes of photos on either side of a split, searched by Hamming distance with numpy: 8 ns a pair."""
 
     def __init__(self) -> None:
         self.kept: dict[Side, Hashes] = {"train": Hashes(), "holdout": Hashes()}
@@ -46,7 +62,7 @@ class Near:
         self.kept[side].add(phash)
 
     def sides(self, phash: int) -> set[Side]:
-        """On which sides there is a near-duplicate of this photo, or of its mirror image."""
+        """On which sides there is a near-duplicate of this photo, turned and mirrored or not."""
         return {side for side, hashes in self.kept.items() if hashes.near(phash)}
 
 
@@ -63,9 +79,9 @@ class Hashes:
         self.count += 1
 
     def near(self, phash: int) -> bool:
-        """Whether one of them is within NEAR bits of this one, or within NEAR_MIRRORED of its mirror image."""
-        differing = self.values[: self.count] ^ np.uint64(phash % (1 << 64))
-        if (np.bitwise_count(differing) <= NEAR).any():
-            return True
-        differing ^= np.uint64(MIRROR)
-        return bool((np.bitwise_count(differing) <= NEAR_MIRRORED).any())
+        """Whether one is within NEAR bits of this one or its transpose, or NEAR_MIRRORED of these mirrored."""
+        for way, hashed in enumerate(ways(phash)):
+            differing = self.values[: self.count] ^ np.uint64(hashed)
+            if (np.bitwise_count(differing) <= (NEAR_MIRRORED if way % 4 else NEAR)).any():
+                return True
+        return False

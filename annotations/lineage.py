@@ -25,6 +25,12 @@ def weights_trained_on(dataset_numbers: list[int]) -> list[str]:
     return trained_on(dataset_numbers)
 
 
+def bytes_kept(owner: uuid.UUID) -> int:
+    """How much is kept of what this owner brought and made, in bytes."""
+    kept: Callable[[uuid.UUID], int] = import_string(settings.BYTES_KEPT)
+    return kept(owner)
+
+
 def consent_of(owner: uuid.UUID) -> bool:
     """Whether this owner allows learning from what they bring."""
     consent: Callable[[uuid.UUID], bool] = import_string(settings.CONSENT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import uuid
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,17 @@ if TYPE_CHECKING:
 
 GROUP_LOCK = 0x53_4E_41_50  # one writer at a time decides which group a photo belongs to
 LOSSLESS_PIXELS = 4_000_000
+DISTANCE = "bit_count((phash # %s)::bit(64))"
+NEAREST = """
+    SELECT "group" FROM (
+        SELECT "group", LEAST({}) AS distance
+        FROM (
+            SELECT "group", phash FROM annotations_photo
+            UNION ALL
+            SELECT "group", phash FROM annotations_photosplit WHERE phash IS NOT NULL
+        ) AS photos
+    ) AS near WHERE distance <= %s ORDER BY distance LIMIT 1
+""".format(", ".join([DISTANCE] * fingerprints.WAYS))  # noqa: S608
 
 
 def photo_create(
@@ -74,7 +86,7 @@ def photo_create(
         return _same_upload(known, owner, upload_sha256)
     image, media_type = kept or normalised(picture)
     width, height = picture.size
-    phash, mirrored = fingerprints.phashes(picture.small)
+    hashes = fingerprints.phashes(picture.small)
     prediction = _prediction_fields(predictor, cut)
     try:
         with transaction.atomic():
@@ -88,8 +100,8 @@ def photo_create(
                 upload_sha256=upload_sha256,
                 width=width,
                 height=height,
-                phash=phash,
-                group=_group(phash, mirrored),
+                phash=hashes[0],
+                group=_group(hashes),
                 consented_at=consented_at,
             )
             _write_image(photo, image)
@@ -127,26 +139,14 @@ def _clean_name(name: str) -> str:
     return "".join(c for c in name.replace("\\", "/").rsplit("/", 1)[-1] if c.isprintable())[:120]
 
 
-def _group(phash: int, mirrored: int) -> uuid.UUID:
-    """The group of the nearest photo within reach, else a new one. Holds a lock until the transaction ends.
+def _group(hashes: Sequence[int]) -> uuid.UUID:
+    """The group of the nearest photo in reach of one of these, else a new one. Holds a lock till the transaction's end.
 
     Photos count that are gone but were in a dataset version: what learned from them is judged by nothing alike.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [GROUP_LOCK])
-        cursor.execute(
-            """
-            SELECT "group" FROM (
-                SELECT "group", LEAST(bit_count((phash # %s)::bit(64)), bit_count((phash # %s)::bit(64))) AS distance
-                FROM (
-                    SELECT "group", phash FROM annotations_photo
-                    UNION ALL
-                    SELECT "group", phash FROM annotations_photosplit WHERE phash IS NOT NULL
-                ) AS photos
-            ) AS near WHERE distance <= %s ORDER BY distance LIMIT 1
-            """,
-            [phash, mirrored, fingerprints.NEAR],
-        )
+        cursor.execute(NEAREST, [*hashes, fingerprints.NEAR])
         row = cursor.fetchone()
     return row[0] if row else uuid.uuid4()
 

@@ -1,7 +1,7 @@
 """Which side of the split a photo is on: decided once, for its owner, its near-duplicates and itself.
 
 The rule: who or what was learned from judges no more. A held-out photo is in a version only while nothing it is tied to
-was ever trained on: its owner under every name they ever had, its group, and each photo it, or its mirror image,
+was ever trained on: its owner under every name they ever had, its group, and each photo it, turned or mirrored,
 resembles. A new photo that is tied to both sides is left out of both. See docs/decisions/2026-11-23-splits.md.
 """
 

@@ -1,6 +1,7 @@
 """The shape of the repository, as a test."""
 
 import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,14 @@ def test_pythons_own_platform_module_is_the_one_imported():
         check=True,
     )
     assert run.stdout.strip() == platform.python_version()
+
+
+def test_each_kind_in_the_security_table_names_tests_that_are_there():
+    rows = [line for line in (ROOT / "docs" / "security.md").read_text().splitlines() if line.startswith("| ")][1:]
+    named = {row.split(" | ")[0]: re.findall(r"`(tests/[^`]+\.py)`", row) for row in rows}
+    assert len(named) > 15
+    assert [kind for kind, files in named.items() if not files] == []
+    assert [file for files in named.values() for file in files if not (ROOT / file).is_file()] == []
 
 
 @pytest.mark.parametrize("module", ["segmentation", "training", "annotations", "stickersnap"])

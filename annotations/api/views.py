@@ -19,7 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from annotations import admission, bringing, recent, selectors, services, trash
+from annotations import admission, bringing, quota, recent, selectors, services, trash
 from annotations.api import serializers
 from annotations.api.answers import Timing, name_predictor, picture_response
 from annotations.api.bodies import PICTURES
@@ -75,6 +75,8 @@ class PhotoListView(OwnerView, ListAPIView):
         **known: uuid.UUID,
     ) -> Response:
         owner = owner_of(request)
+        if selectors.photo_uploaded(known.get("id")) is None:
+            quota.room_for(owner, request.user)
         photo, seen = bringing.photo_bring(
             owner=owner,
             upload=image.read(),
@@ -204,6 +206,8 @@ class CorrectionView(APIView):
         given.is_valid(raise_exception=True)
         fields, owner = given.validated_data, owner_of(request)
         photo = selectors.photo_to_correct(fields["photo"], owner, request.user)
+        if not Correction.objects.filter(id=correction_id).exists():  # a fix that is here may be mended
+            quota.room_for(owner, request.user)
         correction, created = services.correction_submit(
             photo=photo,
             prediction=selectors.prediction_of(photo, fields.get("prediction")),

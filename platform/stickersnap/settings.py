@@ -160,6 +160,7 @@ SPECTACULAR_SETTINGS = {
 # Which predictor answers, which weights learned from a dataset version, and who consented: named here
 # so that `annotations` need not know who deploys or who logs in.
 PREDICTOR = "stickersnap.releases.serving.predictor_current"
+BYTES_KEPT = "stickersnap.stickers.selectors.bytes_kept"
 CONSENT = "stickersnap.accounts.selectors.consent_of"
 WEIGHTS_TRAINED_ON = "stickersnap.releases.selectors.weights_trained_on"
 
@@ -188,6 +189,7 @@ UPLOADS_PER_MINUTE = env.integer("STICKERSNAP_UPLOADS_PER_MINUTE", 120, 1, 1_000
 METRICS_NETWORKS = env.networks("STICKERSNAP_METRICS_NETWORKS", ["127.0.0.0/8", "::1/128"])
 # Where one person is all there is, they may approve their own corrections; lineage shows which.
 OWN_APPROVAL = env.flag("STICKERSNAP_OWN_APPROVAL")
+MEGABYTES_PER_PERSON = env.integer("STICKERSNAP_MB_PER_PERSON", 4_000, 0, 100_000_000)  # 0: any number
 RETENTION_HOURS = env.integer("STICKERSNAP_RETENTION_HOURS", 24 * 7, 1, 24 * 3650)
 DVC_REMOTE = env.place("DVC_REMOTE", str(STATE / "dvc-remote"))
 # A version has at most so many photos without a mask; a photo's whole owner is on one side of the split only where

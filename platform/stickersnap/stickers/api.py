@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from annotations import admission, bringing
+from annotations import admission, bringing, quota
 from annotations import selectors as labels
 from annotations.api.answers import Timing, name_predictor, picture_response, say_times
 from annotations.api.bodies import PICTURES
@@ -167,6 +167,7 @@ class StickerListView(APIView):
         owner, timing = owner_of(request), Timing()
         wish = given.validated_data
         photo = labels.photo_get(wish.pop("photo"), owner, request.user)
+        quota.room_for(owner, request.user)
         with admission.made_of(photo.width * photo.height), timing.stage("store"):
             sticker = services.sticker_render(photo=photo, author=owner, wish=wish, stage=timing.stage)
         response = Response(StickerSerializer(sticker).data, status=201)
