@@ -45,6 +45,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "stickersnap.api.metrics.MetricsMiddleware",
+    "stickersnap.api.shapes.wording.WordingMiddleware",
     "stickersnap.api.shape.ShapeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

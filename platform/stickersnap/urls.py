@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView
 from stickersnap import health, pages
 from stickersnap.accounts import api as accounts
 from stickersnap.api.docs import DocsView
+from stickersnap.api.shapes import rembg, removebg
 from stickersnap.stickers import api as stickers
 from stickersnap.validate.api import ValidateView
 
@@ -26,6 +27,9 @@ api: list[URLPattern | URLResolver] = [
 urlpatterns = [
     path("", pages.root, name="maker"),
     path("api/v1/", include(api)),
+    path("v1.0/removebg", removebg.RemoveBgView.as_view(), name="removebg"),
+    path("v1.0/account", removebg.AccountView.as_view(), name="removebg-account"),
+    path("api/remove", rembg.RembgView.as_view(), name="rembg"),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", DocsView.as_view(), name="docs"),
     path("admin/login/", accounts.admin_login),

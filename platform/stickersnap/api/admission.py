@@ -16,7 +16,7 @@ from annotations.exceptions import Busy
 from stickersnap.api import wire
 from stickersnap.api.metrics import ANSWERS, REFUSALS
 
-DOORS = ("maker", "photos")
+DOORS = ("maker", "photos", "removebg", "rembg")
 LINGER_SECONDS = 5.0
 CHUNK = 1 << 16
 

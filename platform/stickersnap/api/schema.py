@@ -36,10 +36,12 @@ class ErrorSerializer(serializers.Serializer):
 class ServiceSchema(AutoSchema):
     """Adds the refusals that a view's road makes possible, and those that it names in `refusals`, by method."""
 
+    error: type[serializers.Serializer] = ErrorSerializer
+
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies = super()._get_response_bodies(direction)
         for status in sorted(self._refusals()):
-            body = self._get_response_for_code(ErrorSerializer, str(status), ["application/json"])
+            body = self._get_response_for_code(self.error, str(status), ["application/json"])
             bodies[str(status)] = {**body, "description": REASONS[status]}
         return bodies
 

@@ -19,7 +19,7 @@ def addresses() -> dict[str, str]:
     """Every address of the API by its name, made from the URL configuration, with ids of nothing that there is."""
     found = {}
     for path, entry in patterns(get_resolver()):
-        if path.startswith("api/v1/"):
+        if path.startswith(("api/v1/", "api/remove", "v1.0/")):
             converters = entry.pattern.converters.values()
             arguments = [1 if isinstance(one, IntConverter) else uuid.uuid4() for one in converters]
             found[entry.name] = reverse(entry.name, args=arguments)

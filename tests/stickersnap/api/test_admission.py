@@ -22,6 +22,7 @@ def let_in(head: bytes) -> bool:
 
 def test_photos_are_refused_while_there_is_no_place():
     begins = [b"POST / HTTP/1.1\r\n", b"POST /?target=whatsapp HTTP/1.1\r\n", b"POST /api/v1/photos/ HTTP/1.1\r\n"]
+    begins += [b"POST /v1.0/removebg HTTP/1.1\r\n", b"POST /api/remove?bgc=0,0,0,255 HTTP/1.1\r\n"]
     others = [b"", b"GET / HTTP/1.1\r\n", b"POST /api/v1/stickers/ HTTP/1.1\r\n", b"PUT /api/v1/photos/ HTTP/1.1\r\n"]
     with override_settings(PHOTOS_AT_WORK=1):
         assert all(let_in(head) for head in begins + others)
@@ -30,7 +31,7 @@ def test_photos_are_refused_while_there_is_no_place():
             assert [admission.refusal(head) for head in others] == [None] * 4
     head, _, body = (answers[0] or b"").partition(b"\r\n\r\n")
     said = admission.Refusal(RequestFactory().post("/"))
-    assert answers == [answers[0]] * 3
+    assert answers == [answers[0]] * 5
     assert head.startswith(b"HTTP/1.1 503 ")
     assert f"Retry-After: {said['Retry-After']}".encode() in head
     assert f"Content-Length: {len(body)}".encode() in head

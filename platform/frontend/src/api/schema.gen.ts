@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Photo in, the same without its background out, as a PNG of the photo's size. Nothing is kept. */
+        post: operations["rembg_remove"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/corrections/{correction_id}/": {
         parameters: {
             query?: never;
@@ -12,9 +29,9 @@ export interface paths {
             cookie?: never;
         };
         /** @description A person's mask for a photo. PUT is idempotent: the client makes the id. */
-        get: operations["v1_corrections_retrieve"];
+        get: operations["api_v1_corrections_retrieve"];
         /** @description A person's mask for a photo. PUT is idempotent: the client makes the id. */
-        put: operations["v1_corrections_update"];
+        put: operations["api_v1_corrections_update"];
         post?: never;
         delete?: never;
         options?: never;
@@ -30,7 +47,7 @@ export interface paths {
             cookie?: never;
         };
         /** @description The photo cut with a prediction's or a correction's mask, at the photo's size, transparent around it. */
-        get: operations["v1_corrections_cutout.png_retrieve"];
+        get: operations["api_v1_corrections_cutout.png_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -47,7 +64,7 @@ export interface paths {
             cookie?: never;
         };
         /** @description What a correction changed: added in green, removed in red, over the faded photo; 512 pixels at most. */
-        get: operations["v1_corrections_difference.png_retrieve"];
+        get: operations["api_v1_corrections_difference.png_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -64,7 +81,7 @@ export interface paths {
             cookie?: never;
         };
         /** @description A prediction's or a correction's mask, cut at one half, as COCO's run lengths; `?uncompressed=1` as numbers. */
-        get: operations["v1_corrections_mask.json_retrieve"];
+        get: operations["api_v1_corrections_mask.json_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -81,7 +98,7 @@ export interface paths {
             cookie?: never;
         };
         /** @description The soft mask a person made, at the photo's size. */
-        get: operations["v1_corrections_mask.png_retrieve"];
+        get: operations["api_v1_corrections_mask.png_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -100,9 +117,9 @@ export interface paths {
         get?: never;
         put?: never;
         /** @description A reviewer's verdict on the present version of a correction. */
-        post: operations["v1_corrections_review_create"];
+        post: operations["api_v1_corrections_review_create"];
         /** @description Takes back one's own verdict: the correction waits again. 409 once a dataset version holds it. */
-        delete: operations["v1_corrections_review_destroy"];
+        delete: operations["api_v1_corrections_review_destroy"];
         options?: never;
         head?: never;
         patch?: never;
@@ -116,10 +133,10 @@ export interface paths {
             cookie?: never;
         };
         /** @description The requester's photos, newest first; a POST adds one and cuts it. */
-        get: operations["v1_photos_list"];
+        get: operations["api_v1_photos_list"];
         put?: never;
         /** @description The requester's photos, newest first; a POST adds one and cuts it. */
-        post: operations["v1_photos_create"];
+        post: operations["api_v1_photos_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -134,11 +151,11 @@ export interface paths {
             cookie?: never;
         };
         /** @description One photo. */
-        get: operations["v1_photos_retrieve"];
+        get: operations["api_v1_photos_retrieve"];
         put?: never;
         post?: never;
         /** @description One photo. */
-        delete: operations["v1_photos_destroy"];
+        delete: operations["api_v1_photos_destroy"];
         options?: never;
         head?: never;
         patch?: never;
@@ -153,7 +170,7 @@ export interface paths {
         };
         get?: never;
         /** @description May StickerSnap learn from this one photo? Whatever was answered about all of them stays. */
-        put: operations["v1_photos_consent_update"];
+        put: operations["api_v1_photos_consent_update"];
         post?: never;
         delete?: never;
         options?: never;
@@ -169,7 +186,7 @@ export interface paths {
             cookie?: never;
         };
         /** @description The normalised picture. */
-        get: operations["v1_photos_image_retrieve"];
+        get: operations["api_v1_photos_image_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -188,7 +205,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** @description Brings back a photo that was deleted with `?undo=1`, and all that was made of it. */
-        post: operations["v1_photos_restore_create"];
+        post: operations["api_v1_photos_restore_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -203,7 +220,7 @@ export interface paths {
             cookie?: never;
         };
         /** @description The photo cut with a prediction's or a correction's mask, at the photo's size, transparent around it. */
-        get: operations["v1_predictions_cutout.png_retrieve"];
+        get: operations["api_v1_predictions_cutout.png_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -220,7 +237,7 @@ export interface paths {
             cookie?: never;
         };
         /** @description A prediction's or a correction's mask, cut at one half, as COCO's run lengths; `?uncompressed=1` as numbers. */
-        get: operations["v1_predictions_mask.json_retrieve"];
+        get: operations["api_v1_predictions_mask.json_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -241,7 +258,7 @@ export interface paths {
          *
          *     With `&subject=largest`, or a point as `0.5,0.4`, of that subject alone.
          */
-        get: operations["v1_predictions_mask.png_retrieve"];
+        get: operations["api_v1_predictions_mask.png_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -258,7 +275,7 @@ export interface paths {
             cookie?: never;
         };
         /** @description Consented photos that nobody has corrected, the most uncertain first. */
-        get: operations["v1_queue_correct_list"];
+        get: operations["api_v1_queue_correct_list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -275,7 +292,7 @@ export interface paths {
             cookie?: never;
         };
         /** @description Corrections that wait for a review, the oldest first. */
-        get: operations["v1_queue_review_list"];
+        get: operations["api_v1_queue_review_list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -292,7 +309,7 @@ export interface paths {
             cookie?: never;
         };
         /** @description Dataset versions, newest first. */
-        get: operations["v1_releases_datasets_list"];
+        get: operations["api_v1_releases_datasets_list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -309,7 +326,7 @@ export interface paths {
             cookie?: never;
         };
         /** @description What is in it, and what changed since the version before it. */
-        get: operations["v1_releases_datasets_retrieve"];
+        get: operations["api_v1_releases_datasets_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -326,7 +343,7 @@ export interface paths {
             cookie?: never;
         };
         /** @description One decision. */
-        get: operations["v1_releases_decisions_retrieve"];
+        get: operations["api_v1_releases_decisions_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -345,7 +362,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** @description Deploys what waited; 409 when nothing waits, or other weights serve since. */
-        post: operations["v1_releases_decisions_approve_create"];
+        post: operations["api_v1_releases_decisions_approve_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -362,7 +379,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** @description What waited never serves; 409 when nothing waits. */
-        post: operations["v1_releases_decisions_decline_create"];
+        post: operations["api_v1_releases_decisions_decline_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -377,7 +394,7 @@ export interface paths {
             cookie?: never;
         };
         /** @description Deployments, newest first. */
-        get: operations["v1_releases_deployments_list"];
+        get: operations["api_v1_releases_deployments_list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -396,7 +413,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** @description What a run would find by the policy with these changes; nothing is changed or started. */
-        post: operations["v1_releases_forecast_create"];
+        post: operations["api_v1_releases_forecast_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -411,7 +428,7 @@ export interface paths {
             cookie?: never;
         };
         /** @description Both ways: sticker → weights → run → dataset → corrections → reviewers, and back. */
-        get: operations["v1_releases_lineage_retrieve"];
+        get: operations["api_v1_releases_lineage_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -428,7 +445,7 @@ export interface paths {
             cookie?: never;
         };
         /** @description What the schedule waits for, and the trial under way. */
-        get: operations["v1_releases_overview_retrieve"];
+        get: operations["api_v1_releases_overview_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -445,14 +462,14 @@ export interface paths {
             cookie?: never;
         };
         /** @description The policy. */
-        get: operations["v1_releases_policy_retrieve"];
+        get: operations["api_v1_releases_policy_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
         /** @description Changes what is named, and leaves the rest. */
-        patch: operations["v1_releases_policy_partial_update"];
+        patch: operations["api_v1_releases_policy_partial_update"];
         trace?: never;
     };
     "/api/v1/releases/retrain/": {
@@ -465,7 +482,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** @description Asks the worker for a training run; 409 while another is under way. */
-        post: operations["v1_releases_retrain_create"];
+        post: operations["api_v1_releases_retrain_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -482,7 +499,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** @description Deploys the weights that served before the present ones; 409 when there are none. */
-        post: operations["v1_releases_rollback_create"];
+        post: operations["api_v1_releases_rollback_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -497,7 +514,7 @@ export interface paths {
             cookie?: never;
         };
         /** @description Rollouts, newest first; the first may be under way. */
-        get: operations["v1_releases_rollouts_list"];
+        get: operations["api_v1_releases_rollouts_list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -516,7 +533,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** @description The champion serves everyone again; 409 where the rollout is over. */
-        post: operations["v1_releases_rollouts_end_create"];
+        post: operations["api_v1_releases_rollouts_end_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -533,7 +550,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** @description From shadow to canary, or to everyone; 409 where it is over, or waits for approval. */
-        post: operations["v1_releases_rollouts_next_create"];
+        post: operations["api_v1_releases_rollouts_next_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -548,7 +565,7 @@ export interface paths {
             cookie?: never;
         };
         /** @description The live photos that a challenger would have cut most differently, the most different first. */
-        get: operations["v1_releases_rollouts_shadow_list"];
+        get: operations["api_v1_releases_rollouts_shadow_list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -569,7 +586,7 @@ export interface paths {
          *
          *     404 once its owner allows learning from it no more.
          */
-        get: operations["v1_releases_rollouts_shadow_difference.png_retrieve"];
+        get: operations["api_v1_releases_rollouts_shadow_difference.png_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -586,7 +603,7 @@ export interface paths {
             cookie?: never;
         };
         /** @description Training runs, newest first. */
-        get: operations["v1_releases_runs_list"];
+        get: operations["api_v1_releases_runs_list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -603,7 +620,7 @@ export interface paths {
             cookie?: never;
         };
         /** @description One run. */
-        get: operations["v1_releases_runs_retrieve"];
+        get: operations["api_v1_releases_runs_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -620,7 +637,7 @@ export interface paths {
             cookie?: never;
         };
         /** @description Photo, truth, champion's and challenger's mask, side by side; 404 once the photo or its consent is gone. */
-        get: operations["v1_releases_runs_evidence_retrieve"];
+        get: operations["api_v1_releases_runs_evidence_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -637,7 +654,7 @@ export interface paths {
             cookie?: never;
         };
         /** @description Photo, truth, champion's and challenger's mask, side by side; 404 once the photo or its consent is gone. */
-        get: operations["v1_releases_runs_samples_retrieve"];
+        get: operations["api_v1_releases_runs_samples_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -654,7 +671,7 @@ export interface paths {
             cookie?: never;
         };
         /** @description Who is here. */
-        get: operations["v1_session_retrieve"];
+        get: operations["api_v1_session_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -672,7 +689,7 @@ export interface paths {
         };
         get?: never;
         /** @description May StickerSnap learn from this person's pictures? Off until they say yes; a no takes it back. */
-        put: operations["v1_session_consent_update"];
+        put: operations["api_v1_session_consent_update"];
         post?: never;
         delete?: never;
         options?: never;
@@ -690,7 +707,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** @description Logs a person in; what the browser session made before becomes theirs. 429 after too many tries. */
-        post: operations["v1_session_login_create"];
+        post: operations["api_v1_session_login_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -707,7 +724,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** @description Logs the person out; who is nobody loses the browser's session as well, so the token is asked of all. */
-        post: operations["v1_session_logout_create"];
+        post: operations["api_v1_session_logout_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -722,10 +739,10 @@ export interface paths {
             cookie?: never;
         };
         /** @description Those that are there already, of the requester's photos as these are masked now. */
-        get: operations["v1_stickers_list"];
+        get: operations["api_v1_stickers_list"];
         put?: never;
         /** @description Makes a sticker of a photo: of its newest correction if it has one, else of its prediction. */
-        post: operations["v1_stickers_create"];
+        post: operations["api_v1_stickers_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -740,7 +757,7 @@ export interface paths {
             cookie?: never;
         };
         /** @description The sticker's file; `?download=1` saves it under a good name. */
-        get: operations["v1_stickers_file_retrieve"];
+        get: operations["api_v1_stickers_file_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -759,7 +776,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** @description The file that a fix would make, before it is saved. Nothing is kept. */
-        post: operations["v1_stickers_preview_create"];
+        post: operations["api_v1_stickers_preview_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -774,7 +791,7 @@ export interface paths {
             cookie?: never;
         };
         /** @description Everybody who corrected a photo that may be learned from, the least trusted first. */
-        get: operations["v1_trust_list"];
+        get: operations["api_v1_trust_list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -791,7 +808,7 @@ export interface paths {
             cookie?: never;
         };
         /** @description One author's corrections, newest first, with what is wrong on their face. */
-        get: operations["v1_trust_corrections_list"];
+        get: operations["api_v1_trust_corrections_list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -810,9 +827,9 @@ export interface paths {
         get?: never;
         put?: never;
         /** @description POST leaves an author's corrections out of the versions to come, DELETE lets them in again. */
-        post: operations["v1_trust_quarantine_create"];
+        post: operations["api_v1_trust_quarantine_create"];
         /** @description POST leaves an author's corrections out of the versions to come, DELETE lets them in again. */
-        delete: operations["v1_trust_quarantine_destroy"];
+        delete: operations["api_v1_trust_quarantine_destroy"];
         options?: never;
         head?: never;
         patch?: never;
@@ -826,10 +843,10 @@ export interface paths {
             cookie?: never;
         };
         /** @description The targets with their limits. */
-        get: operations["v1_validate_list"];
+        get: operations["api_v1_validate_list"];
         put?: never;
         /** @description Says whether a messenger would take a file or a pack, ours or foreign, and if not: what, where, whose rule. */
-        post: operations["v1_validate_create"];
+        post: operations["api_v1_validate_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -844,7 +861,7 @@ export interface paths {
             cookie?: never;
         };
         /** @description The weights that serve, with their figures, and the run and dataset version they came from. */
-        get: operations["v1_weights_current_retrieve"];
+        get: operations["api_v1_weights_current_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -865,9 +882,43 @@ export interface paths {
          *
          *     Input `image` N×S×S×3 uint8, outputs `refined` and `coarse` N×S×S float32. Ask again with If-None-Match.
          */
-        get: operations["v1_weights_current_browser.onnx_retrieve"];
+        get: operations["api_v1_weights_current_browser.onnx_retrieve"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1.0/account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What a client may still do: as many photos a minute as anybody. */
+        get: operations["removebg_account"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1.0/removebg": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Photo in, subject out, in remove.bg's form. Nothing is kept. */
+        post: operations["removebg"];
         delete?: never;
         options?: never;
         head?: never;
@@ -878,6 +929,22 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description remove.bg's account: there are no credits here, and none are needed. */
+        Account: {
+            data: components["schemas"]["AccountData"];
+        };
+        AccountData: {
+            attributes: components["schemas"]["Attributes"];
+        };
+        Attributes: {
+            credits: components["schemas"]["Credits"];
+            api: components["schemas"]["Calls"];
+        };
+        Calls: {
+            /** @description Photos a minute. */
+            free_calls: number;
+            sizes: string;
+        };
         /** @description How often people correct what the challenger served them, and what the champion served the others. */
         CanaryFigures: {
             canary_owners: number;
@@ -905,6 +972,12 @@ export interface components {
             limit: number | null;
             worse: boolean;
         };
+        /**
+         * @description * `rgba` - rgba
+         *     * `alpha` - alpha
+         * @enum {string}
+         */
+        ChannelsEnum: "rgba" | "alpha";
         /** @description Why, for those who look later. */
         CommentRequest: {
             /** @default  */
@@ -958,6 +1031,12 @@ export interface components {
              * @description With the prediction it started from, 0 to 1.
              */
             iou: number;
+        };
+        Credits: {
+            total: number;
+            subscription: number;
+            payg: number;
+            enterprise: number;
         };
         /** @description What is being served. */
         CurrentWeights: {
@@ -1056,6 +1135,15 @@ export interface components {
             code: string;
             detail: string;
         };
+        ErrorLine: {
+            title: string;
+            code: string;
+            detail: string;
+        };
+        /** @description Why something was refused, in remove.bg's form. */
+        Errors: {
+            errors: components["schemas"]["ErrorLine"][];
+        };
         /** @description One thing about the file: refused, or advice. */
         FileFinding: {
             rule: string;
@@ -1081,6 +1169,15 @@ export interface components {
             health: components["schemas"]["HealthEnum"];
             sentence: string;
         };
+        /**
+         * @description * `auto` - auto
+         *     * `png` - png
+         *     * `jpg` - jpg
+         *     * `webp` - webp
+         *     * `zip` - zip
+         * @enum {string}
+         */
+        FormatEnum: "auto" | "png" | "jpg" | "webp" | "zip";
         /**
          * @description * `well` - well
          *     * `note` - note
@@ -1545,6 +1642,116 @@ export interface components {
         ReasonRequest: {
             reason: string;
         };
+        /** @description A photo, and how its background is to go. */
+        RembgRequest: {
+            /**
+             * Format: binary
+             * @description The photo, 20 MB at most.
+             */
+            file: string;
+            /**
+             * @description Without effect: the weights that serve cut it (X-Weights).
+             * @default u2net
+             */
+            model: string;
+            /**
+             * @description Without effect: edges are always found in the photo.
+             * @default false
+             */
+            a: boolean;
+            /**
+             * @description Without effect.
+             * @default 240
+             */
+            af: number;
+            /**
+             * @description Without effect.
+             * @default 10
+             */
+            ab: number;
+            /**
+             * @description Without effect.
+             * @default 10
+             */
+            ae: number;
+            /**
+             * @description The mask alone.
+             * @default false
+             */
+            om: boolean;
+            /**
+             * @description A hard edge: each pixel is the subject's or not.
+             * @default false
+             */
+            ppm: boolean;
+            /** @description Red,green,blue,alpha. */
+            bgc?: string;
+        };
+        /** @description A photo, and how its subject is to come back. */
+        RemoveBgRequest: {
+            /**
+             * Format: binary
+             * @description The photo, 20 MB at most.
+             */
+            image_file?: string;
+            /** @description The same in base64, 6 MB at most. */
+            image_file_b64?: string;
+            /** @description Refused: no address is fetched. */
+            image_url?: string;
+            /** @default preview */
+            size: components["schemas"]["SizeEnum"];
+            /**
+             * @description Without effect.
+             *
+             *     * `auto` - auto
+             *     * `person` - person
+             *     * `product` - product
+             *     * `car` - car
+             *     * `animal` - animal
+             *     * `graphic` - graphic
+             *     * `transportation` - transportation
+             * @default auto
+             */
+            type: components["schemas"]["TypeEnum"];
+            /** @default 1 */
+            type_level: components["schemas"]["TypeLevelEnum"];
+            /** @default auto */
+            format: components["schemas"]["FormatEnum"];
+            /** @default 0% 0% 100% 100% */
+            roi: string;
+            /** @default false */
+            crop: boolean;
+            /** @default 0 */
+            crop_margin: string;
+            /** @default original */
+            scale: string;
+            position?: string;
+            /** @default rgba */
+            channels: components["schemas"]["ChannelsEnum"];
+            /** @default false */
+            add_shadow: boolean;
+            /**
+             * @description Without effect.
+             * @default true
+             */
+            semitransparency: boolean;
+            bg_color?: string;
+            /** Format: binary */
+            bg_image_file?: string;
+            /** @description Refused: no address is fetched. */
+            bg_image_url?: string;
+        };
+        /** @description The file in base64, for a client that accepts JSON alone. */
+        RemoveBgResult: {
+            data: components["schemas"]["Result"];
+        };
+        Result: {
+            result_b64: string;
+            foreground_top: number;
+            foreground_left: number;
+            foreground_width: number;
+            foreground_height: number;
+        };
         /** @description What may be asked of a run. */
         RetrainRequest: {
             /** Format: double */
@@ -1808,6 +2015,19 @@ export interface components {
              */
             agreement: number | null;
         };
+        /**
+         * @description * `preview` - preview
+         *     * `small` - small
+         *     * `regular` - regular
+         *     * `medium` - medium
+         *     * `hd` - hd
+         *     * `full` - full
+         *     * `4k` - 4k
+         *     * `auto` - auto
+         *     * `50MP` - 50MP
+         * @enum {string}
+         */
+        SizeEnum: "preview" | "small" | "regular" | "medium" | "hd" | "full" | "4k" | "auto" | "50MP";
         /**
          * @description * `shadow` - Shadow
          *     * `canary` - Canary
@@ -2110,6 +2330,25 @@ export interface components {
             readonly corrections_url: string;
             readonly quarantine: components["schemas"]["Quarantine"] | null;
         };
+        /**
+         * @description * `auto` - auto
+         *     * `person` - person
+         *     * `product` - product
+         *     * `car` - car
+         *     * `animal` - animal
+         *     * `graphic` - graphic
+         *     * `transportation` - transportation
+         * @enum {string}
+         */
+        TypeEnum: "auto" | "person" | "product" | "car" | "animal" | "graphic" | "transportation";
+        /**
+         * @description * `none` - none
+         *     * `1` - 1
+         *     * `2` - 2
+         *     * `latest` - latest
+         * @enum {string}
+         */
+        TypeLevelEnum: "none" | "1" | "2" | "latest";
         /** @description A photo as it comes in. */
         UploadRequest: {
             /** Format: binary */
@@ -2189,7 +2428,102 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    v1_corrections_retrieve: {
+    rembg_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["RembgRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                };
+            };
+            /** @description The request makes no sense as it is; `detail` says what to change. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not with this account, not without the token in X-CSRFToken, or not from another site's page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The address has no answer of the type that `Accept` asks for. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description More bytes than are taken. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A format or content type that is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no subject in the photo, or none there. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too much at once; Retry-After says when again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Busy, starting, or without its database for a moment; Retry-After says when again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    api_v1_corrections_retrieve: {
         parameters: {
             query?: never;
             header?: never;
@@ -2246,7 +2580,7 @@ export interface operations {
             };
         };
     };
-    v1_corrections_update: {
+    api_v1_corrections_update: {
         parameters: {
             query?: never;
             header?: {
@@ -2393,7 +2727,7 @@ export interface operations {
             };
         };
     };
-    "v1_corrections_cutout.png_retrieve": {
+    "api_v1_corrections_cutout.png_retrieve": {
         parameters: {
             query?: {
                 /** @description Save it under the photo's name. */
@@ -2453,7 +2787,7 @@ export interface operations {
             };
         };
     };
-    "v1_corrections_difference.png_retrieve": {
+    "api_v1_corrections_difference.png_retrieve": {
         parameters: {
             query?: never;
             header?: never;
@@ -2528,7 +2862,7 @@ export interface operations {
             };
         };
     };
-    "v1_corrections_mask.json_retrieve": {
+    "api_v1_corrections_mask.json_retrieve": {
         parameters: {
             query?: {
                 /** @description Save it under the photo's name. */
@@ -2589,7 +2923,7 @@ export interface operations {
             };
         };
     };
-    "v1_corrections_mask.png_retrieve": {
+    "api_v1_corrections_mask.png_retrieve": {
         parameters: {
             query?: {
                 /** @description Save it under the photo's name. */
@@ -2649,7 +2983,7 @@ export interface operations {
             };
         };
     };
-    v1_corrections_review_create: {
+    api_v1_corrections_review_create: {
         parameters: {
             query?: never;
             header?: never;
@@ -2782,7 +3116,7 @@ export interface operations {
             };
         };
     };
-    v1_corrections_review_destroy: {
+    api_v1_corrections_review_destroy: {
         parameters: {
             query?: never;
             header?: never;
@@ -2883,7 +3217,7 @@ export interface operations {
             };
         };
     };
-    v1_photos_list: {
+    api_v1_photos_list: {
         parameters: {
             query?: {
                 /** @description A page number within the paginated result set. */
@@ -2943,7 +3277,7 @@ export interface operations {
             };
         };
     };
-    v1_photos_create: {
+    api_v1_photos_create: {
         parameters: {
             query?: never;
             header?: never;
@@ -3047,7 +3381,7 @@ export interface operations {
             };
         };
     };
-    v1_photos_retrieve: {
+    api_v1_photos_retrieve: {
         parameters: {
             query?: never;
             header?: never;
@@ -3104,7 +3438,7 @@ export interface operations {
             };
         };
     };
-    v1_photos_destroy: {
+    api_v1_photos_destroy: {
         parameters: {
             query?: {
                 /** @description It can be restored for a quarter of an hour. */
@@ -3182,7 +3516,7 @@ export interface operations {
             };
         };
     };
-    v1_photos_consent_update: {
+    api_v1_photos_consent_update: {
         parameters: {
             query?: never;
             header?: never;
@@ -3279,7 +3613,7 @@ export interface operations {
             };
         };
     };
-    v1_photos_image_retrieve: {
+    api_v1_photos_image_retrieve: {
         parameters: {
             query?: never;
             header?: never;
@@ -3337,7 +3671,7 @@ export interface operations {
             };
         };
     };
-    v1_photos_restore_create: {
+    api_v1_photos_restore_create: {
         parameters: {
             query?: never;
             header?: never;
@@ -3412,7 +3746,7 @@ export interface operations {
             };
         };
     };
-    "v1_predictions_cutout.png_retrieve": {
+    "api_v1_predictions_cutout.png_retrieve": {
         parameters: {
             query?: {
                 /** @description Save it under the photo's name. */
@@ -3472,7 +3806,7 @@ export interface operations {
             };
         };
     };
-    "v1_predictions_mask.json_retrieve": {
+    "api_v1_predictions_mask.json_retrieve": {
         parameters: {
             query?: {
                 /** @description Save it under the photo's name. */
@@ -3533,7 +3867,7 @@ export interface operations {
             };
         };
     };
-    "v1_predictions_mask.png_retrieve": {
+    "api_v1_predictions_mask.png_retrieve": {
         parameters: {
             query?: {
                 /** @description Save it under the photo's name. */
@@ -3604,7 +3938,7 @@ export interface operations {
             };
         };
     };
-    v1_queue_correct_list: {
+    api_v1_queue_correct_list: {
         parameters: {
             query?: {
                 /** @description A page number within the paginated result set. */
@@ -3682,7 +4016,7 @@ export interface operations {
             };
         };
     };
-    v1_queue_review_list: {
+    api_v1_queue_review_list: {
         parameters: {
             query?: {
                 /** @description A page number within the paginated result set. */
@@ -3760,7 +4094,7 @@ export interface operations {
             };
         };
     };
-    v1_releases_datasets_list: {
+    api_v1_releases_datasets_list: {
         parameters: {
             query?: {
                 /** @description A page number within the paginated result set. */
@@ -3838,7 +4172,7 @@ export interface operations {
             };
         };
     };
-    v1_releases_datasets_retrieve: {
+    api_v1_releases_datasets_retrieve: {
         parameters: {
             query?: never;
             header?: never;
@@ -3913,7 +4247,7 @@ export interface operations {
             };
         };
     };
-    v1_releases_decisions_retrieve: {
+    api_v1_releases_decisions_retrieve: {
         parameters: {
             query?: never;
             header?: never;
@@ -3988,7 +4322,7 @@ export interface operations {
             };
         };
     };
-    v1_releases_decisions_approve_create: {
+    api_v1_releases_decisions_approve_create: {
         parameters: {
             query?: never;
             header?: never;
@@ -4103,7 +4437,7 @@ export interface operations {
             };
         };
     };
-    v1_releases_decisions_decline_create: {
+    api_v1_releases_decisions_decline_create: {
         parameters: {
             query?: never;
             header?: never;
@@ -4218,7 +4552,7 @@ export interface operations {
             };
         };
     };
-    v1_releases_deployments_list: {
+    api_v1_releases_deployments_list: {
         parameters: {
             query?: {
                 /** @description A page number within the paginated result set. */
@@ -4296,7 +4630,7 @@ export interface operations {
             };
         };
     };
-    v1_releases_forecast_create: {
+    api_v1_releases_forecast_create: {
         parameters: {
             query?: never;
             header?: never;
@@ -4391,7 +4725,7 @@ export interface operations {
             };
         };
     };
-    v1_releases_lineage_retrieve: {
+    api_v1_releases_lineage_retrieve: {
         parameters: {
             query?: never;
             header?: never;
@@ -4467,7 +4801,7 @@ export interface operations {
             };
         };
     };
-    v1_releases_overview_retrieve: {
+    api_v1_releases_overview_retrieve: {
         parameters: {
             query?: never;
             header?: never;
@@ -4531,7 +4865,7 @@ export interface operations {
             };
         };
     };
-    v1_releases_policy_retrieve: {
+    api_v1_releases_policy_retrieve: {
         parameters: {
             query?: never;
             header?: never;
@@ -4595,7 +4929,7 @@ export interface operations {
             };
         };
     };
-    v1_releases_policy_partial_update: {
+    api_v1_releases_policy_partial_update: {
         parameters: {
             query?: never;
             header?: never;
@@ -4690,7 +5024,7 @@ export interface operations {
             };
         };
     };
-    v1_releases_retrain_create: {
+    api_v1_releases_retrain_create: {
         parameters: {
             query?: never;
             header?: never;
@@ -4794,7 +5128,7 @@ export interface operations {
             };
         };
     };
-    v1_releases_rollback_create: {
+    api_v1_releases_rollback_create: {
         parameters: {
             query?: never;
             header?: never;
@@ -4876,7 +5210,7 @@ export interface operations {
             };
         };
     };
-    v1_releases_rollouts_list: {
+    api_v1_releases_rollouts_list: {
         parameters: {
             query?: {
                 /** @description A page number within the paginated result set. */
@@ -4954,7 +5288,7 @@ export interface operations {
             };
         };
     };
-    v1_releases_rollouts_end_create: {
+    api_v1_releases_rollouts_end_create: {
         parameters: {
             query?: never;
             header?: never;
@@ -5047,7 +5381,7 @@ export interface operations {
             };
         };
     };
-    v1_releases_rollouts_next_create: {
+    api_v1_releases_rollouts_next_create: {
         parameters: {
             query?: never;
             header?: never;
@@ -5140,7 +5474,7 @@ export interface operations {
             };
         };
     };
-    v1_releases_rollouts_shadow_list: {
+    api_v1_releases_rollouts_shadow_list: {
         parameters: {
             query?: {
                 /** @description A page number within the paginated result set. */
@@ -5220,7 +5554,7 @@ export interface operations {
             };
         };
     };
-    "v1_releases_rollouts_shadow_difference.png_retrieve": {
+    "api_v1_releases_rollouts_shadow_difference.png_retrieve": {
         parameters: {
             query?: never;
             header?: never;
@@ -5296,7 +5630,7 @@ export interface operations {
             };
         };
     };
-    v1_releases_runs_list: {
+    api_v1_releases_runs_list: {
         parameters: {
             query?: {
                 /** @description A page number within the paginated result set. */
@@ -5374,7 +5708,7 @@ export interface operations {
             };
         };
     };
-    v1_releases_runs_retrieve: {
+    api_v1_releases_runs_retrieve: {
         parameters: {
             query?: never;
             header?: never;
@@ -5449,7 +5783,7 @@ export interface operations {
             };
         };
     };
-    v1_releases_runs_evidence_retrieve: {
+    api_v1_releases_runs_evidence_retrieve: {
         parameters: {
             query?: never;
             header?: never;
@@ -5525,7 +5859,7 @@ export interface operations {
             };
         };
     };
-    v1_releases_runs_samples_retrieve: {
+    api_v1_releases_runs_samples_retrieve: {
         parameters: {
             query?: never;
             header?: never;
@@ -5601,7 +5935,7 @@ export interface operations {
             };
         };
     };
-    v1_session_retrieve: {
+    api_v1_session_retrieve: {
         parameters: {
             query?: never;
             header?: never;
@@ -5647,7 +5981,7 @@ export interface operations {
             };
         };
     };
-    v1_session_consent_update: {
+    api_v1_session_consent_update: {
         parameters: {
             query?: never;
             header?: never;
@@ -5733,7 +6067,7 @@ export interface operations {
             };
         };
     };
-    v1_session_login_create: {
+    api_v1_session_login_create: {
         parameters: {
             query?: never;
             header?: never;
@@ -5819,7 +6153,7 @@ export interface operations {
             };
         };
     };
-    v1_session_logout_create: {
+    api_v1_session_logout_create: {
         parameters: {
             query?: never;
             header?: never;
@@ -5883,7 +6217,7 @@ export interface operations {
             };
         };
     };
-    v1_stickers_list: {
+    api_v1_stickers_list: {
         parameters: {
             query: {
                 /** @description Repeat it for each photo. */
@@ -5950,7 +6284,7 @@ export interface operations {
             };
         };
     };
-    v1_stickers_create: {
+    api_v1_stickers_create: {
         parameters: {
             query?: never;
             header?: never;
@@ -6063,7 +6397,7 @@ export interface operations {
             };
         };
     };
-    v1_stickers_file_retrieve: {
+    api_v1_stickers_file_retrieve: {
         parameters: {
             query?: {
                 download?: boolean;
@@ -6123,7 +6457,7 @@ export interface operations {
             };
         };
     };
-    v1_stickers_preview_create: {
+    api_v1_stickers_preview_create: {
         parameters: {
             query?: never;
             header?: never;
@@ -6237,7 +6571,7 @@ export interface operations {
             };
         };
     };
-    v1_trust_list: {
+    api_v1_trust_list: {
         parameters: {
             query?: {
                 /** @description A page number within the paginated result set. */
@@ -6315,7 +6649,7 @@ export interface operations {
             };
         };
     };
-    v1_trust_corrections_list: {
+    api_v1_trust_corrections_list: {
         parameters: {
             query?: {
                 /** @description A page number within the paginated result set. */
@@ -6395,7 +6729,7 @@ export interface operations {
             };
         };
     };
-    v1_trust_quarantine_create: {
+    api_v1_trust_quarantine_create: {
         parameters: {
             query?: never;
             header?: never;
@@ -6510,7 +6844,7 @@ export interface operations {
             };
         };
     };
-    v1_trust_quarantine_destroy: {
+    api_v1_trust_quarantine_destroy: {
         parameters: {
             query?: never;
             header?: never;
@@ -6603,7 +6937,7 @@ export interface operations {
             };
         };
     };
-    v1_validate_list: {
+    api_v1_validate_list: {
         parameters: {
             query?: never;
             header?: never;
@@ -6649,7 +6983,7 @@ export interface operations {
             };
         };
     };
-    v1_validate_create: {
+    api_v1_validate_create: {
         parameters: {
             query?: never;
             header?: never;
@@ -6735,7 +7069,7 @@ export interface operations {
             };
         };
     };
-    v1_weights_current_retrieve: {
+    api_v1_weights_current_retrieve: {
         parameters: {
             query?: never;
             header?: never;
@@ -6781,7 +7115,7 @@ export interface operations {
             };
         };
     };
-    "v1_weights_current_browser.onnx_retrieve": {
+    "api_v1_weights_current_browser.onnx_retrieve": {
         parameters: {
             query?: never;
             header?: never;
@@ -6823,6 +7157,126 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    removebg_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
+                };
+            };
+            /** @description The request makes no sense as it is; `detail` says what to change. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Errors"];
+                };
+            };
+            /** @description The address has no answer of the type that `Accept` asks for. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Errors"];
+                };
+            };
+            /** @description Busy, starting, or without its database for a moment; Retry-After says when again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Errors"];
+                };
+            };
+        };
+    };
+    removebg: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "multipart/form-data": components["schemas"]["RemoveBgRequest"];
+                "application/x-www-form-urlencoded": components["schemas"]["RemoveBgRequest"];
+                "application/json": components["schemas"]["RemoveBgRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                    "image/jpeg": string;
+                    "image/webp": string;
+                    "application/zip": string;
+                    "application/json": components["schemas"]["RemoveBgResult"];
+                };
+            };
+            /** @description The request makes no sense as it is; `detail` says what to change. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Errors"];
+                };
+            };
+            /** @description Not with this account, not without the token in X-CSRFToken, or not from another site's page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Errors"];
+                };
+            };
+            /** @description The address has no answer of the type that `Accept` asks for. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Errors"];
+                };
+            };
+            /** @description Too much at once; Retry-After says when again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Errors"];
+                };
+            };
+            /** @description Busy, starting, or without its database for a moment; Retry-After says when again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Errors"];
                 };
             };
         };
