@@ -131,7 +131,8 @@ def test_many_are_counted_and_not_all_told(road, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [("sticker", "x"), ("run", str(uuid.uuid4())), ("dataset", "7"), ("cat", "1")]
+    ("kind", "name"),
+    [("sticker", "x"), ("run", "58358ec5-9212-472c-a4f3-fb922b49bbbb"), ("dataset", "7"), ("cat", "1")],
 )
 def test_what_is_not_there_is_not_found(db, kind, name):
     with pytest.raises(NotFound):
