@@ -16,9 +16,11 @@ const api = vi.hoisted(() => ({
   deletePhoto: vi.fn(),
   sendPhoto: vi.fn(),
   readSession: vi.fn(),
+  listStickers: vi.fn(async () => []),
 }));
 vi.mock("../../src/api/releases", () => api);
 vi.mock("../../src/api/photos", () => api);
+vi.mock("../../src/api/stickers", () => api);
 vi.mock("../../src/api/session", () => api);
 
 let scope: EffectScope;

@@ -12,6 +12,9 @@ function soft(width: number, height: number, seed: number): Plane {
   return plane;
 }
 
+/** Compares as one block: `toEqual` looks at each number by itself, which takes seconds for a mask. */
+const same = (one: Plane, other: Plane) => Buffer.from(one.data).equals(Buffer.from(other.data));
+
 const bytesOf = async (plane: Plane) => (await encodePng(plane)).arrayBuffer();
 
 describe("the changes of a mask", () => {
@@ -25,7 +28,7 @@ describe("the changes of a mask", () => {
       const from = seed * 31 * width;
       after.data.fill(seed % 2 ? 255 : 0, from % after.data.length, (from % after.data.length) + 40);
       const changes = await changesOf(after, new Snapshot(before));
-      expect((await changedPlane(await bytesOf(before), changes!)).data).toEqual(after.data);
+      expect(same(await changedPlane(await bytesOf(before), changes!), after)).toBe(true);
       expect(changes!.sha256).toBe(createHash("sha256").update(after.data).digest("hex"));
     }
   });
@@ -41,6 +44,6 @@ describe("the changes of a mask", () => {
   it("may be none", async () => {
     const plane = soft(50, 60, 3);
     const changes = (await changesOf(plane, new Snapshot(plane)))!;
-    expect((await changedPlane(await bytesOf(plane), changes)).data).toEqual(plane.data);
+    expect(same(await changedPlane(await bytesOf(plane), changes), plane)).toBe(true);
   });
 });
