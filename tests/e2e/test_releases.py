@@ -117,17 +117,26 @@ PAGES = {
 }
 
 
-def test_every_page_fits_a_phone_and_a_desktop_and_shuts_nobody_out(olgas_page, decision: str, barriers, shot) -> None:
+BROKEN = """() => [...document.images].filter(each => each.complete && each.currentSrc && !each.naturalWidth)
+    .map(each => each.currentSrc)"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_fits_a_phone_and_a_desktop_and_shuts_nobody_out(
+    olgas_page, decision: str, barriers, shot, scheme
+) -> None:
     page = olgas_page
+    page.emulate_media(color_scheme=scheme)
     for address, title in {**PAGES, f"releases/decisions/{decision}": f"Decision {decision}"}.items():
         page.goto(f"/{address}")
         expect(page.get_by_role("heading", level=1, name=title)).to_be_visible()
         expect(page.get_by_text("Loading…")).to_have_count(0)
         expect(page.get_by_role("alert")).to_have_count(0)
-        for width in (390, 1280):
+        for width in (360, 1280):
             page.set_viewport_size({"width": width, "height": 844})
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (address, width)
             shot(page, f"{address.replace('/', '-')}-{width}")
+        assert page.evaluate(BROKEN) == [], address
         assert barriers(page) == [], address
 
 
@@ -154,3 +163,17 @@ def test_a_sticker_leads_to_where_it_comes_from(olgas_page, make_sticker, photog
     weights = page.context.request.get("/readyz").json()["weights"]
     expect(page.get_by_role("region", name="Weights")).to_contain_text(weights[:8])
     expect(page.get_by_role("region", name="Photos").get_by_role("link").first).to_be_visible()
+
+
+def test_pictures_that_are_not_the_operators_are_no_broken_tiles(
+    olgas_page, page, make_sticker, photographs, api, shot
+) -> None:
+    make_sticker(page, photographs / "coffee.jpg")
+    photo = api(page).photo("coffee.jpg")
+    assert olgas_page.context.request.get(photo["image_url"]).status == 404
+    olgas_page.set_viewport_size({"width": 360, "height": 844})
+    olgas_page.goto(f"/releases/lineage/photo/{photo['id']}")
+    expect(olgas_page.get_by_role("region", name="Photos")).to_contain_text("private")
+    assert olgas_page.evaluate(BROKEN) == []
+    assert olgas_page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    shot(olgas_page, "private")
