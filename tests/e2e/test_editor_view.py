@@ -144,9 +144,10 @@ def test_the_sticker_view_is_the_file_that_a_save_makes(page, photographs, make_
     file.click()
     expect(file).to_have_count(0)
     page.get_by_role("button", name="Save").click()
-    page.get_by_role("dialog").get_by_role("button", name="No thanks").click()
-    sticker = page.get_by_alt_text(f"Sticker of {CAT}")
-    expect(sticker).to_be_visible()
-    expect(page.get_by_role("img", name="Cutting…")).to_have_count(0)
-    made = page.context.request.get(str(sticker.get_attribute("src"))).body()
-    assert shown == made
+    with page.expect_response(
+        lambda answer: answer.request.method == "POST" and answer.url.endswith("/stickers/")
+    ) as made:
+        page.get_by_role("dialog").get_by_role("button", name="No thanks").click()
+    address = made.value.json()["file_url"]
+    expect(page.get_by_alt_text(f"Sticker of {CAT}")).to_have_attribute("src", address)
+    assert shown == page.context.request.get(address).body()
