@@ -1,5 +1,6 @@
 """The fix: brush and eraser over the photo, and a sticker that is pixel for pixel the mask that was painted."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +39,7 @@ class Canvas:
 
 
 def open_editor(page: Any, name: str) -> None:
-    page.get_by_role("article", name=name).get_by_role("button", name="Fix").click()
+    page.get_by_role("article", name=name).get_by_role("button", name=re.compile("^(Continue fix|Fix)$")).click()
     expect(page.get_by_role("application", name="Mask editor")).to_be_visible()
     expect(page.get_by_role("button", name="Undo")).to_be_visible()
 
