@@ -34,7 +34,7 @@ def test_maker_editor_and_login(person, photographs, make_sticker, looks, scheme
     looks(page, "login")
     page.goto("/")
     expect(page.get_by_role("button", name="Choose photos")).to_be_visible()
-    page.get_by_role("button", name="Choose photos").hover()
+    page.get_by_text("Choose photos").hover()  # a label: the input that it opens lies hidden
     looks(page, "empty")
     make_sticker(page, photographs / CAT)
     make_sticker(page, photographs / "astronaut.jpg")
