@@ -8,7 +8,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from annotations import lineage, services, trash
 from annotations.models import Photo
 from annotations.owners import SESSION_KEY
-from stickersnap.stickers.services import sticker_render
+from stickersnap.stickers.services import Wish, sticker_render
+from stickersnap.stickers.style import Style
 
 pytestmark = pytest.mark.django_db
 OWNER = uuid.uuid4()
@@ -35,7 +36,7 @@ def test_all_that_somebody_brings_and_makes_counts(photo, photo_of, submit, fill
     assert kept[0] >= len(photo.image)
     submit(photo, OWNER, fill(photo))
     kept.append(lineage.bytes_kept(OWNER))
-    sticker = sticker_render(photo=photo, author=OWNER, wish=WISH)
+    sticker = sticker_render(photo=photo, author=OWNER, wish=Wish(target="png", style=Style(), subject="all"))
     kept.append(lineage.bytes_kept(OWNER))
     assert kept[2] >= kept[1] + len(sticker.file)
     assert kept[0] < kept[1]

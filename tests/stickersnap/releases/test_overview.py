@@ -61,7 +61,11 @@ def test_it_says_how_many_corrections_are_lacking(olga, monkeypatch):
     services.starter_deploy()
     monkeypatch.setattr(selectors, "corrections_new", lambda: 8)
     told = olga.get("/api/v1/releases/overview/").json()
-    assert told == {"schedule": {"at": None, "corrections": 8, "lacking": 12, "unfinished": False}, "rollout": None}
+    assert told == {
+        "schedule": {"at": None, "corrections": 8, "lacking": 12, "unfinished": False},
+        "rollout": None,
+        "unrightful": [],
+    }
     assert not RetrainPolicy.objects.exists(), "reading changes nothing"
     RetrainPolicy.objects.create(enabled=True, corrections_minimum=5)
     told = olga.get("/api/v1/releases/overview/").json()["schedule"]
