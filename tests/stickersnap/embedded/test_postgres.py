@@ -249,10 +249,10 @@ def test_a_throw_away_server_whose_test_was_killed_goes_with_the_next() -> None:
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     left_over = process.stdout.readline().strip()
+    assert query(left_over, "SELECT 1") == [(1,)]
     process.kill()
     process.communicate()
-    assert query(left_over, "SELECT 1") == [(1,)]
-    with throwaway():
+    with throwaway():  # or that of a test beside this one
         pass
     with pytest.raises(psycopg.OperationalError):
         query(left_over, "SELECT 1")
