@@ -67,7 +67,8 @@ def test_from_photo_to_better_weights_and_back(service, learnt_from, steady_load
     # The challenger answers silently first, then some people.
     (rollout,) = operator.get_ok("releases/rollouts/")["results"]
     assert (rollout["stage"], rollout["weights"], rollout["champion"]) == ("shadow", new, old)
-    answered = person.ok("POST", "photos/", files={"image": ("next.png", steady_load.photo)})
+    shown = {"files": {"image": ("next.png", steady_load.photo)}, "data": {"consent": "true"}}  # else nobody may look
+    answered = person.ok("POST", "photos/", **shown)
     assert answered["prediction"]["weights"] == old
     trial = f"releases/rollouts/{rollout['id']}/"
     service.run("-c", STRIKE, "shadow_answer")
