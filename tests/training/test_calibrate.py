@@ -93,7 +93,7 @@ def test_a_card_is_calibrated_and_scores_as_it_says(predictor: TorchPredictor, p
     assert subject["found"]["photo"] >= 0.9
     y, x = np.mgrid[:64, :64]
     sure = (np.hypot(x - 30, y - 30) < 12).astype(np.float32)
-    assert subject_score(sure, sure, card) > 0.9 > 0.1 > subject_score(sure * 0, sure * 0, card)
+    assert subject_score(sure, sure, card) > 0.8 > 0.1 > subject_score(sure * 0, sure * 0, card)
     assert subject_features(sure, sure * 0)[0] > subject_features(sure, sure * 0)[2]
 
 
