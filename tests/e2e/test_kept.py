@@ -114,6 +114,9 @@ def test_a_visited_gallery_makes_no_sticker_anew_and_a_fix_returns_to_its_card(p
     asked: list[str] = []
     page.on("request", lambda request: asked.append(f"{request.method} {request.url.split('/api/v1/')[-1]}"))
     page.reload()
+    expect(page.get_by_role("article")).to_have_count(len(many))
+    first = page.get_by_role("article").first  # once it shows its sticker the cards no longer move
+    expect(first.get_by_role("img", name=re.compile("Sticker of"))).to_be_visible()
     lowest = page.get_by_role("article").last
     lowest.scroll_into_view_if_needed()
     expect(lowest.get_by_role("img", name=re.compile("Sticker of"))).to_be_visible()
