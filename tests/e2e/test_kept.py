@@ -109,7 +109,7 @@ def test_a_visited_gallery_makes_no_sticker_anew_and_a_fix_returns_to_its_card(p
     page.set_viewport_size({"width": 360, "height": 740})
     for file in many:
         card = page.get_by_role("article", name=file.name)
-        card.scroll_into_view_if_needed()
+        card.evaluate("card => card.scrollIntoView()")
         expect(card.get_by_alt_text(f"Sticker of {file.name}")).to_be_visible()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(f"{request.method} {request.url.split('/api/v1/')[-1]}"))
@@ -118,7 +118,7 @@ def test_a_visited_gallery_makes_no_sticker_anew_and_a_fix_returns_to_its_card(p
     first = page.get_by_role("article").first  # once it shows its sticker the cards no longer move
     expect(first.get_by_role("img", name=re.compile("Sticker of"))).to_be_visible()
     lowest = page.get_by_role("article").last
-    lowest.scroll_into_view_if_needed()
+    lowest.evaluate("card => card.scrollIntoView()")
     expect(lowest.get_by_role("img", name=re.compile("Sticker of"))).to_be_visible()
     assert "POST stickers/" not in asked
 
@@ -146,7 +146,7 @@ def test_cards_that_are_out_of_view_wait(page, many, choose) -> None:
     assert 1 <= stickers.count() < len(many)
     lowest = page.get_by_role("article").last
     expect(lowest.locator(stickers)).to_have_count(0)
-    lowest.scroll_into_view_if_needed()
+    lowest.evaluate("card => card.scrollIntoView()")
     expect(lowest.locator(stickers)).to_be_visible()
 
 
