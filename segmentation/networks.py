@@ -82,7 +82,7 @@ ENTRIES = (
 )
 BY_NAME: Mapping[str, Entry] = {entry.name: entry for entry in ENTRIES}
 NAMES = tuple(BY_NAME)
-SHIPPED = "basnet-small"
+SHIPPED = "basnet-lite"
 """The network of the weights that come with the package, which large ones teach."""
 
 

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 WEIGHTS, ONNX, CARD = "weights.safetensors", "weights.onnx", "card.json"
 STARTER = "starter"
-LITE = "basnet-lite"
 SIZES = range(32, 4097)
 FLOATS = ("F16", "F32", "F64")
 
@@ -102,11 +101,6 @@ def starter_folder() -> Path:
     return Path(__file__).parent / STARTER
 
 
-def lite_folder() -> Path:
-    """The larger weights that come with the package and serve by choice: docs/weights.md, "basnet-lite"."""
-    return Path(__file__).parent / "lite"
-
-
 def digest(path: Path) -> str:
     """sha256 of a file, in hexadecimal. WeightsError where it cannot be read."""
     try:
@@ -175,7 +169,7 @@ def load(where: str | Path | WeightsSet, store: Path | None = None) -> LoadedWei
 
 
 def find(where: str | Path, store: Path | None) -> Path:
-    """The folder or file that is meant by a path, by "starter" or "basnet-lite", or by a set's name in `store`.
+    """The folder or file that is meant by a path, by "starter", or by a name of a set in the folder `store`.
 
     A set's name is its sha256, the beginning of that (8 digits or more), or the name on its card ("u2netp").
     """
@@ -183,8 +177,6 @@ def find(where: str | Path, store: Path | None) -> Path:
     name = str(where)
     if name == STARTER:
         return starter_folder()
-    if name == LITE:
-        return lite_folder()
     if path.exists():
         return path
     sets = [card.parent for card in sorted(store.glob(f"*/{CARD}"))] if store else []

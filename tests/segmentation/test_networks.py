@@ -1,5 +1,6 @@
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -72,6 +73,13 @@ def test_the_shipped_weights_are_of_the_network_that_is_said_to_be_shipped() -> 
     assert networks.is_light(networks.SHIPPED)
     assert not networks.is_light("basnet")
     assert not networks.is_light("one of somebody else")
+
+
+def test_the_policys_form_names_every_network() -> None:
+    form = Path(__file__).parents[2] / "platform/frontend/src/components/releases/PolicyForm.vue"
+    offered = re.search(r"const NETWORKS = \[(.*)\];", form.read_text(encoding="utf-8"))
+    assert offered is not None
+    assert set(re.findall(r'"([^"]+)"', offered[1])) == set(networks.NAMES), f"Name the network in {form.name}, too."
 
 
 @pytest.mark.parametrize("size", [64, 75, 96, 97])

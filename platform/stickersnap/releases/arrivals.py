@@ -2,7 +2,6 @@
 
 import logging
 import re
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -130,22 +129,7 @@ def weights_find(name: str) -> Weights:
     folder = sets.starter_folder() if name == sets.STARTER else _find(name)
     if not folder.is_dir():
         raise sets.WeightsError(f"{name} is a file: bring it in with `manage.py weights import {name}` first.")
-    if folder == sets.lite_folder():
-        return _lite_register()
     return services.weights_register(folder=folder)
-
-
-def _lite_register() -> Weights:
-    """The shipped basnet-lite; its forms are made here the first time, since they would weigh twice as much."""
-    found = sets.inspect(sets.lite_folder())
-    here = services.weights_folder(found.sha256)
-    if Weights.objects.filter(sha256=found.sha256).exists() and here.is_dir():
-        return services.weights_register(folder=here)
-    store().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=store(), prefix=".arriving-") as aside:
-        folder = Path(shutil.copytree(sets.lite_folder(), Path(aside) / "set"))
-        _forms_make(folder)
-        return services.weights_register(folder=folder)
 
 
 def _find(name: str) -> Path:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from segmentation import golden, networks, saving, trial
+from segmentation import golden, networks, saving
 from segmentation import weights as sets
 from segmentation.published import Graph
 from segmentation.trial import UselessError
@@ -190,17 +190,6 @@ def test_the_same_bytes_with_another_card_are_read_by_it_until_they_were_judged_
     with pytest.raises(sets.WeightsError, match="fed and read otherwise"):
         arrivals.weights_import(path=foreign_onnx, anyway=True)
     assert Weights.objects.get(sha256=first.sha256).card["graph"] == other.card["graph"]
-
-
-def test_the_shipped_basnet_lite_serves_by_choice_without_torch(starter):
-    lite = arrivals.weights_find("basnet-lite")
-    assert lite.network == "basnet-lite"
-    assert {"onnx", "int8"} <= set(lite.card["forms"])
-    assert arrivals.weights_find("basnet-lite") == lite
-    services.weights_use(weights=lite, by="olga")
-    assert serves() == lite.sha256
-    assert trial.mean_iou(serving.predictor_current()) > 0.7
-    assert services.rollback(by="olga").weights_id == starter.weights_id
 
 
 def test_a_graph_of_others_serves_and_says_that_it_cannot_be_trained(starter, foreign_onnx):
