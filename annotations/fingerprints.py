@@ -1,5 +1,7 @@
 """Perceptual hashes: which photos show the same thing."""
 
+import itertools
+from collections.abc import Sequence
 from typing import Literal
 
 import imagehash
@@ -8,10 +10,27 @@ from PIL import Image
 
 Side = Literal["train", "holdout"]
 SIDE = 32
-WAYS = 8
-"""Ways that a picture lies: four turns, each mirrored or not."""
 NEAR = 8
 """Hamming distance, in bits of 64, up to which two photos are near-duplicates."""
+CUT = 0.08
+"""The share of a side that a crop takes off."""
+CROPS = tuple(itertools.product((0, CUT), repeat=4))[1:]
+"""What each of the fifteen crops takes off, as shares of the sides: left, top, right, bottom."""
+CROPPED = 96
+"""Pixels a side of the copy that crops are made of: three for one of the hashed picture."""
+
+
+def crops(rgb: np.ndarray) -> list[int]:
+    """The hashes of a picture's fifteen crops, signed: what they are near to shows a part of it, or it of them.
+
+    Hashes vary slowly with a crop: these find all those of 3 to 9 %, see docs/decisions/2026-11-30-crops.md.
+    """
+    small = Image.fromarray(rgb).convert("L").resize((CROPPED, CROPPED), Image.Resampling.LANCZOS)
+    boxes = (
+        (CROPPED * left, CROPPED * top, CROPPED * (1 - right), CROPPED * (1 - bottom))
+        for left, top, right, bottom in CROPS
+    )
+    return [_phash(small.resize((SIDE, SIDE), Image.Resampling.LANCZOS, box)) for box in boxes]
 
 
 def phashes(rgb: np.ndarray) -> tuple[int, ...]:
@@ -56,14 +75,34 @@ class Near:
     """Perceptual hashes of photos on either side of a split, searched by Hamming distance with numpy: 8 ns a pair."""
 
     def __init__(self) -> None:
-        self.kept: dict[Side, Hashes] = {"train": Hashes(), "holdout": Hashes()}
+        self.kept: dict[Side, Photos] = {"train": Photos(), "holdout": Photos()}
 
-    def add(self, phash: int, side: Side) -> None:
-        self.kept[side].add(phash)
+    def add(self, phash: int, crops: Sequence[int], side: Side) -> None:
+        self.kept[side].add(phash, crops)
 
-    def sides(self, phash: int) -> set[Side]:
-        """On which sides there is a near-duplicate of this photo, turned and mirrored or not."""
-        return {side for side, hashes in self.kept.items() if hashes.near(phash)}
+    def sides(self, phash: int, crops: Sequence[int]) -> set[Side]:
+        """On which sides there is a near-duplicate of it: turned, mirrored, its crop, or the crop of one."""
+        return {side for side, photos in self.kept.items() if photos.near(phash, crops)}
+
+
+class Photos:
+    """The hashes of photos and of their crops."""
+
+    def __init__(self) -> None:
+        self.whole, self.cropped = Hashes(), Hashes()
+
+    def add(self, phash: int, crops: Sequence[int]) -> None:
+        self.whole.add(phash)
+        for crop in crops:
+            self.cropped.add(crop)
+
+    def near(self, phash: int, crops: Sequence[int]) -> bool:
+        """Whether one is within NEAR bits of this one, its transpose or a crop, or NEAR_MIRRORED of these mirrored."""
+        return (
+            any(self.whole.near(way, NEAR_MIRRORED if i % 4 else NEAR) for i, way in enumerate(ways(phash)))
+            or any(self.whole.near(crop, NEAR) for crop in crops)
+            or self.cropped.near(phash, NEAR)
+        )
 
 
 class Hashes:
@@ -78,10 +117,7 @@ class Hashes:
         self.values[self.count] = phash % (1 << 64)
         self.count += 1
 
-    def near(self, phash: int) -> bool:
-        """Whether one is within NEAR bits of this one or its transpose, or NEAR_MIRRORED of these mirrored."""
-        for way, hashed in enumerate(ways(phash)):
-            differing = self.values[: self.count] ^ np.uint64(hashed)
-            if (np.bitwise_count(differing) <= (NEAR_MIRRORED if way % 4 else NEAR)).any():
-                return True
-        return False
+    def near(self, phash: int, bits: int) -> bool:
+        """Whether one of them differs from this one in at most so many bits."""
+        differing = self.values[: self.count] ^ np.uint64(phash % (1 << 64))
+        return bool((np.bitwise_count(differing) <= bits).any())

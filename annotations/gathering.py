@@ -41,6 +41,7 @@ class Row(NamedTuple):
     owner: uuid.UUID
     group: uuid.UUID
     phash: int
+    crops: list[int]
     sha256: str
     media_type: str
 
@@ -50,7 +51,7 @@ class Row(NamedTuple):
 
     @property
     def candidate(self) -> Candidate:
-        return Candidate(self.photo, self.owner, self.group, self.phash)
+        return Candidate(self.photo, self.owner, self.group, self.phash, self.crops)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +119,11 @@ def approved() -> list[Row]:
 
 
 def _approved() -> Iterator[Row]:
-    names = ("id", "version", "author", "mask_sha256", "photo_id", "photo__owner", "photo__group", "photo__phash")
+    names = ("id", "version", "author", "mask_sha256", "photo_id", "photo__owner", "photo__group")
     rows = selectors.corrections_approved().select_related(None).prefetch_related(None).order_by("updated_at", "id")
-    for row in rows.values_list(*names, "photo__sha256", "photo__media_type").iterator():
+    for row in rows.values_list(
+        *names, "photo__phash", "photo__crops", "photo__sha256", "photo__media_type"
+    ).iterator():
         yield Row(*row)
 
 
@@ -172,8 +175,8 @@ def _uncorrected() -> Iterator[tuple[Candidate, str, str]]:
     """Consented photos that nobody corrected, twice as many as a version holds: the same ones while they last."""
     photos = Photo.objects.filter(consented_at__isnull=False, corrections=None)
     shuffled = photos.order_by(MD5(Cast(F("id"), TextField())))[: 2 * settings.UNLABELLED_LIMIT]
-    for row in shuffled.values_list("id", "owner", "group", "phash", "sha256", "media_type"):
-        yield Candidate(*row[:4]), row[4], row[5]
+    for row in shuffled.values_list("id", "owner", "group", "phash", "crops", "sha256", "media_type"):
+        yield Candidate(*row[:5]), row[5], row[6]
 
 
 def _unlabelled(found: Iterable[tuple[Candidate, str, str]], gathered: Gathered) -> None:

@@ -3,6 +3,7 @@
 import uuid
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
@@ -33,6 +34,9 @@ class Photo(models.Model):
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
     phash = models.BigIntegerField(help_text="64-bit perceptual hash, signed.")
+    crops = ArrayField(
+        models.BigIntegerField(), db_default=[], help_text="The same of its crops; none before 2026-11-30."
+    )
     group = models.UUIDField(db_index=True, help_text="Shared by near-duplicates; decides the split.")
     consented_at = models.DateTimeField(null=True, blank=True, help_text="When its owner allowed learning from it.")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -279,6 +283,9 @@ class PhotoSplit(models.Model):
     owner = models.UUIDField(db_index=True, null=True, help_text="When it was decided; unknown for the oldest.")
     group = models.UUIDField(db_index=True)
     phash = models.BigIntegerField(null=True, help_text="64-bit perceptual hash, signed.")
+    crops = ArrayField(
+        models.BigIntegerField(), db_default=[], help_text="The same of its crops; none before 2026-11-30."
+    )
     decided_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -52,16 +52,17 @@ if TYPE_CHECKING:
 GROUP_LOCK = 0x53_4E_41_50  # one writer at a time decides which group a photo belongs to
 LOSSLESS_PIXELS = 4_000_000
 DISTANCE = "bit_count((phash # %s)::bit(64))"
+OF_A_CROP = "bit_count((crops[{}] # %s)::bit(64))"
 NEAREST = """
     SELECT "group" FROM (
         SELECT "group", LEAST({}) AS distance
         FROM (
-            SELECT "group", phash FROM annotations_photo
+            SELECT "group", phash, crops FROM annotations_photo
             UNION ALL
-            SELECT "group", phash FROM annotations_photosplit WHERE phash IS NOT NULL
+            SELECT "group", phash, crops FROM annotations_photosplit WHERE phash IS NOT NULL
         ) AS photos
     ) AS near WHERE distance <= %s ORDER BY distance LIMIT 1
-""".format(", ".join([DISTANCE] * fingerprints.WAYS))  # noqa: S608
+"""
 
 
 def photo_create(
@@ -86,7 +87,7 @@ def photo_create(
         return _same_upload(known, owner, upload_sha256)
     image, media_type = kept or normalised(picture)
     width, height = picture.size
-    hashes = fingerprints.phashes(picture.small)
+    hashes, crops = fingerprints.phashes(picture.small), fingerprints.crops(picture.small)
     prediction = _prediction_fields(predictor, cut)
     try:
         with transaction.atomic():
@@ -101,7 +102,8 @@ def photo_create(
                 width=width,
                 height=height,
                 phash=hashes[0],
-                group=_group(hashes),
+                crops=crops,
+                group=_group(hashes, crops),
                 consented_at=consented_at,
             )
             _write_image(photo, image)
@@ -139,14 +141,19 @@ def _clean_name(name: str) -> str:
     return "".join(c for c in name.replace("\\", "/").rsplit("/", 1)[-1] if c.isprintable())[:120]
 
 
-def _group(hashes: Sequence[int]) -> uuid.UUID:
-    """The group of the nearest photo in reach of one of these, else a new one. Holds a lock till the transaction's end.
+def _group(ways: Sequence[int], crops: Sequence[int]) -> uuid.UUID:
+    """The group of the nearest photo in reach, else a new one. Holds a lock till the transaction's end.
 
-    Photos count that are gone but were in a dataset version: what learned from them is judged by nothing alike.
+    Near is one like this photo, by its hashes in all `ways` that it may lie; like one of its crops; or with a crop
+    like this photo. Photos count that are gone but were in a dataset version: what learned from them is judged by
+    nothing alike.
     """
+    distances = [DISTANCE] * len([*ways, *crops])
+    distances += [OF_A_CROP.format(place + 1) for place in range(len(fingerprints.CROPS))]
+    values = [*ways, *crops, *[ways[0]] * len(fingerprints.CROPS), fingerprints.NEAR]
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [GROUP_LOCK])
-        cursor.execute(NEAREST, [*hashes, fingerprints.NEAR])
+        cursor.execute(NEAREST.format(", ".join(distances)), values)
         row = cursor.fetchone()
     return row[0] if row else uuid.uuid4()
 

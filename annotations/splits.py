@@ -1,8 +1,9 @@
 """Which side of the split a photo is on: decided once, for its owner, its near-duplicates and itself.
 
 The rule: who or what was learned from judges no more. A held-out photo is in a version only while nothing it is tied to
-was ever trained on: its owner under every name they ever had, its group, and each photo it, turned or mirrored,
-resembles. A new photo that is tied to both sides is left out of both. See docs/decisions/2026-11-23-splits.md.
+was ever trained on: its owner under every name they ever had, its group, and each photo it, turned, mirrored or
+cropped, resembles. A new photo that is tied to both sides is left out of both.
+See docs/decisions/2026-11-23-splits.md and 2026-11-30-crops.md.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Candidate:
     owner: uuid.UUID
     group: uuid.UUID
     phash: int
+    crops: Sequence[int] = ()
 
 
 @dataclass
@@ -62,11 +64,11 @@ class Splits:
         photos: dict[uuid.UUID, Side] = {}
         first: dict[uuid.UUID, uuid.UUID | None] = {}
         near = fingerprints.Near()
-        rows = PhotoSplit.objects.values_list("photo", "split", "owner", "phash")
-        for photo, split, owner, phash in rows.iterator():
+        rows = PhotoSplit.objects.values_list("photo", "split", "owner", "phash", "crops")
+        for photo, split, owner, phash, crops in rows.iterator():
             photos[photo], first[photo] = cast(Side, split), owner
             if phash is not None:
-                near.add(phash, photos[photo])
+                near.add(phash, crops, photos[photo])
         return cls(
             owners={owner: frozenset(found) for owner, found in sides.items()},
             groups={g: cast(Side, split) for g, split in GroupSplit.objects.values_list("group", "split").iterator()},
@@ -87,7 +89,7 @@ class Splits:
         ties = self._ties(candidate)
         if known == "holdout":
             return None if "train" in ties else known
-        ties |= self.near.sides(candidate.phash)
+        ties |= self.near.sides(candidate.phash, candidate.crops)
         if len(ties) > 1:
             return None
         return next(iter(ties)) if ties else _by_name(candidate.group)
@@ -97,7 +99,7 @@ class Splits:
         if candidate.photo in self.photos:
             return
         self.photos[candidate.photo], self.first_owner[candidate.photo] = side, self._name(candidate.owner, side)
-        self.near.add(candidate.phash, side)
+        self.near.add(candidate.phash, candidate.crops, side)
         self.new_photos.append((candidate, side))
         if candidate.group not in self.groups:
             self.groups[candidate.group] = self.new_groups[candidate.group] = side
@@ -153,7 +155,14 @@ class Splits:
         GroupSplit.objects.bulk_create(groups, batch_size=BATCH)
         for start in range(0, len(self.new_photos), BATCH):
             PhotoSplit.objects.bulk_create(
-                PhotoSplit(photo=c.photo, split=side, owner=self.first_owner[c.photo], group=c.group, phash=c.phash)
+                PhotoSplit(
+                    photo=c.photo,
+                    split=side,
+                    owner=self.first_owner[c.photo],
+                    group=c.group,
+                    phash=c.phash,
+                    crops=list(c.crops),
+                )
                 for c, side in self.new_photos[start : start + BATCH]
             )
 
@@ -180,7 +189,9 @@ class Splits:
         """How many more photos are lost if these people are held out than if they are trained on; then by name."""
         lost = 0
         for candidate in (candidate for person in some for candidate in people[person]):
-            sides = self.near.sides(candidate.phash) | {self.groups[g] for g in (candidate.group,) if g in self.groups}
+            sides = self.near.sides(candidate.phash, candidate.crops) | {
+                self.groups[g] for g in (candidate.group,) if g in self.groups
+            }
             lost += ("train" in sides) - ("holdout" in sides)
         return lost, min(_share(person) for person in some)
 

@@ -121,7 +121,7 @@ def contribute(people):
             width=8,
             height=8,
             phash=phash,
-            group=services._group([fingerprints.signed(way) for way in fingerprints.ways(phash)]),
+            group=services._group([fingerprints.signed(way) for way in fingerprints.ways(phash)], ()),
             consented_at=timezone.now(),
         )
         if corrected:

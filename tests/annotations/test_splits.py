@@ -244,12 +244,12 @@ def test_ten_thousand_photos_are_compared_by_numpy_and_exactly():
     hashes = [int(value) for value in generator.integers(0, 2**63, 10_000)]
     near_ones = fingerprints.Near()
     for value in hashes:
-        near_ones.add(fingerprints.signed(value), "train")
+        near_ones.add(fingerprints.signed(value), (), "train")
     for value in hashes[:50]:
-        assert near_ones.sides(fingerprints.signed(value ^ 0b10101)) == {"train"}
-        assert near_ones.sides(fingerprints.signed(value ^ MIRROR ^ 1)) == {"train"}
+        assert near_ones.sides(fingerprints.signed(value ^ 0b10101), ()) == {"train"}
+        assert near_ones.sides(fingerprints.signed(value ^ MIRROR ^ 1), ()) == {"train"}
     for value in (int(v) for v in generator.integers(0, 2**63, 50)):
-        assert near_ones.sides(value) == ({"train"} if any(near(value, h) for h in hashes) else set())
+        assert near_ones.sides(value, ()) == ({"train"} if any(near(value, h) for h in hashes) else set())
 
 
 def test_mirroring_a_picture_turns_over_the_bits_it_should(cat, coffee):

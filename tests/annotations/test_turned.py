@@ -28,16 +28,16 @@ def test_rows_and_columns_of_a_hash_are_exchanged():
 @pytest.mark.parametrize("way", WAYS)
 def test_a_turned_copy_is_found_by_the_hash_that_is_kept(cat, way):
     near = fingerprints.Near()
-    near.add(fingerprints.phashes(cat)[0], "holdout")
+    near.add(fingerprints.phashes(cat)[0], (), "holdout")
     turned = np.ascontiguousarray(WAYS[way](cat))
-    assert near.sides(fingerprints.phashes(turned)[0]) == {"holdout"}
+    assert near.sides(fingerprints.phashes(turned)[0], ()) == {"holdout"}
 
 
 def test_another_picture_is_none(cat):
     near = fingerprints.Near()
-    near.add(fingerprints.phashes(cat)[0], "holdout")
+    near.add(fingerprints.phashes(cat)[0], (), "holdout")
     noise = np.random.default_rng(5).integers(0, 256, (32, 32, 3), np.uint8)
-    assert not near.sides(fingerprints.phashes(noise)[0])
+    assert not near.sides(fingerprints.phashes(noise)[0], ())
 
 
 @pytest.mark.django_db
