@@ -1,4 +1,4 @@
-"""Masks made elsewhere: PNG files of other kinds than our own. API, import and command line read them here."""
+"""Masks made elsewhere: PNG files of other kinds than our own. API, import, training and trial read them here."""
 
 from __future__ import annotations
 
@@ -15,16 +15,25 @@ ADVICE = "A mask is a greyscale PNG, white where the subject is, or a PNG whose 
 FEW, LOW = 16, 32  # numbered labels: so few values, and of those over none more pixels under the second than from HALF
 
 
-def as_grey_png(data: bytes, size: tuple[int, int]) -> bytes:
-    """A mask of (width, height) as our 8-bit greyscale PNG.
+def read(data: bytes, size: tuple[int, int] | None = None) -> Alpha:
+    """The mask in a PNG, H×W uint8, of (width, height) where one is given; it may be empty.
 
     Of a picture with something transparent its alpha channel, else its grey, of any depth, by palette, or as colours
-    that are all grey. MaskError: not_a_mask, wrong_size (told by the header, before decoding). Whether it is empty is
-    left to `mask.decode_png`.
+    that are all grey. MaskError: not_a_mask, wrong_size (told by the header, before decoding).
     """
-    if data[:8] == PNG and data[24:26] == GREY_8_BIT:
-        return data
-    return encode_png(_alpha(data, size))
+    return decode_png(data, size, empty=True) if _is_ours(data) else _alpha(data, size)
+
+
+def as_grey_png(data: bytes, size: tuple[int, int]) -> bytes:
+    """What `read` reads, of (width, height), as our 8-bit greyscale PNG: one that is so already as it came, undecoded.
+
+    MaskError as of `read`. Whether it is empty, and ours is whole, is left to `mask.decode_png`.
+    """
+    return data if _is_ours(data) else encode_png(_alpha(data, size))
+
+
+def _is_ours(data: bytes) -> bool:
+    return data[:8] == PNG and data[24:26] == GREY_8_BIT
 
 
 def certain(data: bytes, size: tuple[int, int]) -> bytes:
@@ -50,12 +59,13 @@ def certain(data: bytes, size: tuple[int, int]) -> bytes:
 WHITE = "Write 255 where the subject is and 0 around it."
 
 
-def _alpha(data: bytes, size: tuple[int, int]) -> Alpha:
+def _alpha(data: bytes, size: tuple[int, int] | None) -> Alpha:
     if structure.Structure(data, "png").flaw():
         raise MaskError("not_a_mask", structure.MANY)
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            if image.size != tuple(size):
+            named = image.size
+            if size is not None and named != tuple(size):
                 raise MaskError(
                     "wrong_size",
                     f"The mask has {image.width}×{image.height} pixels, the photo {size[0]}×{size[1]}: match it.",
@@ -63,7 +73,7 @@ def _alpha(data: bytes, size: tuple[int, int]) -> Alpha:
             alpha = _channel(image)
     except (Image.DecompressionBombError, *DAMAGE) as error:
         raise MaskError("not_a_mask", f"{ADVICE} This is neither, or it is damaged.") from error
-    if alpha.shape != (size[1], size[0]):
+    if alpha.shape != (named[1], named[0]):
         raise MaskError("not_a_mask", f"{ADVICE} This one's file names two sizes: save it again.")
     return alpha
 

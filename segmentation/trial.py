@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from segmentation import exchange
 from segmentation.cut import Predictor
+from segmentation.mask import HALF, MaskError
 
 FOLDER = Path(__file__).parent / "trial"
 LEAST = 0.5
@@ -26,12 +28,22 @@ class UselessError(Exception):
     """The weights do not cut the trial photographs; the message says how well they do and what to try."""
 
 
+class DamagedTrialError(OSError):
+    """A photograph of the trial, or its mask, can't be read: the package is damaged."""
+
+
 def photographs() -> list[tuple[NDArray[np.uint8], NDArray[np.bool_]]]:
-    """Each photograph (H×W×3 uint8) with its subject (H×W bool)."""
+    """Each photograph (H×W×3 uint8) with its subject (H×W bool). Raises DamagedTrialError."""
     pairs = []
     for path in sorted(FOLDER.glob("*.webp")):
-        with Image.open(path) as photo, Image.open(path.with_suffix(".png")) as mask:
-            pairs.append((np.asarray(photo.convert("RGB")), np.asarray(mask.convert("L")) > 127))
+        try:
+            with Image.open(path) as photo:
+                mask = exchange.read(path.with_suffix(".png").read_bytes(), photo.size)
+                pairs.append((np.asarray(photo.convert("RGB")), mask >= HALF))
+        except (OSError, MaskError) as error:
+            raise DamagedTrialError(
+                f"{path.name} or its mask is damaged ({error}): install the package anew."
+            ) from error
     return pairs
 
 

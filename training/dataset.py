@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from segmentation import manifest
+from segmentation import exchange, manifest
+from segmentation.mask import MaskError
 
 Picture = NDArray[np.uint8]
 LONGER_SIDE = 288
@@ -53,16 +54,18 @@ def shrunk(image: Image.Image, longer_side: int | None) -> Image.Image:
 
 
 def read_pair(image: Path, mask: Path, longer_side: int | None = LONGER_SIDE) -> tuple[Picture, Picture]:
-    """A picture and its mask at one size, the longer side at most `longer_side` (None: as they are)."""
+    """A picture and its mask at one size, the longer side at most `longer_side` (None: as they are).
+
+    The mask is read as everywhere (`exchange.read`) and may have another size than the picture. DataError where either
+    can't be read, or the mask is none.
+    """
+    rgb = read_picture(image, longer_side)
     try:
-        with Image.open(image) as opened_image, Image.open(mask) as opened_mask:
-            rgb = shrunk(opened_image.convert("RGB"), longer_side)
-            grey = opened_mask.convert("L")
-    except OSError as error:
-        raise DataError(f"{image.name} or its mask cannot be read ({error}): repair or remove it.") from error
-    if grey.size != rgb.size:
-        grey = grey.resize(rgb.size, Image.Resampling.BILINEAR)
-    return np.asarray(rgb), np.asarray(grey)
+        grey = Image.fromarray(exchange.read(mask.read_bytes()))
+    except (OSError, MaskError) as error:
+        raise DataError(f"{mask.name} cannot be read as a mask ({error}): repair or remove it.") from error
+    size = rgb.shape[1], rgb.shape[0]
+    return rgb, np.asarray(grey if grey.size == size else grey.resize(size, Image.Resampling.BILINEAR))
 
 
 def paired(folder: Path) -> list[tuple[Path, Path]]:

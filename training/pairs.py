@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from segmentation import manifest
-from training.dataset import LONGER_SIDE, DataError, Picture, paired, read_pair, source_of
+from training.dataset import LONGER_SIDE, DataError, Picture, paired, read_pair, read_picture, source_of
 
 CACHE_BYTES = 512 * 2**20
 
@@ -87,7 +87,7 @@ class Indexed:
 
     def decoded(self) -> tuple[Picture, ...]:
         if self.mask_file is None:
-            rgb, _ = read_pair(self.image, self.image, self.longer_side)
+            rgb = read_picture(self.image, self.longer_side)
             return rgb, np.zeros(rgb.shape[:2], np.uint8)
         return read_pair(self.image, self.mask_file, self.longer_side)
 

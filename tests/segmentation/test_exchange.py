@@ -57,6 +57,7 @@ def kinds(soft: np.ndarray) -> dict[str, tuple[bytes, np.ndarray]]:
 @pytest.mark.parametrize("kind", kinds(np.zeros((32, 48), np.uint8)))
 def test_every_kind_of_mask_is_taken_pixel_for_pixel(kind, soft):
     data, truth = kinds(soft)[kind]
+    assert (exchange.read(data) == truth).all()
     for read in (exchange.as_grey_png, exchange.certain):
         assert np.array_equal(masks.decode_png(read(data, SIZE)), truth)
 

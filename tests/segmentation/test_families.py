@@ -1,5 +1,6 @@
 """Graphs of other people: fed as their family is, tried on photographs with known masks, refused in words."""
 
+import shutil
 import warnings
 from pathlib import Path
 
@@ -119,6 +120,14 @@ def test_a_channel_of_several_is_taken(tmp_path):
 def test_the_shipped_weights_cut_the_trial_photographs(starter):
     assert trial.mean_iou(starter) >= trial.LEAST
     assert len(trial.photographs()) == 5
+
+
+def test_a_trial_mask_that_is_none_is_named(tmp_path, monkeypatch):
+    shutil.copytree(trial.FOLDER, tmp_path / "trial")
+    monkeypatch.setattr(trial, "FOLDER", tmp_path / "trial")
+    (tmp_path / "trial" / "coffee.png").write_bytes(b"rubbish")
+    with pytest.raises(trial.DamagedTrialError, match=r"coffee\.webp or its mask is damaged"):
+        trial.photographs()
 
 
 @pytest.mark.parametrize(

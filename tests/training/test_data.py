@@ -34,6 +34,23 @@ def test_an_empty_folder_and_a_broken_picture_are_clear_errors(plain: Path, tmp_
         list(plain_folder(plain))
 
 
+def test_a_mask_is_read_as_by_the_service(plain: Path) -> None:
+    """Its transparency where it has any, grey of every depth; what is no mask is named, not taken for one."""
+    first = next(plain_folder(plain, None))
+    path = plain / "masks" / f"{first.name}.png"
+    white = np.full_like(first.mask, 255)
+    kinds = {
+        "transparent around": Image.fromarray(np.dstack([white, white, white, first.mask])),
+        "sixteen bits": Image.fromarray(first.mask.astype(np.uint16) * 257),
+    }
+    for image in kinds.values():
+        image.save(path)
+        assert (next(plain_folder(plain, None)).mask == first.mask).all()
+    Image.fromarray(np.dstack([white, white, first.mask])).save(path)
+    with pytest.raises(DataError, match=f"{path.name} cannot be read as a mask"):
+        next(plain_folder(plain, None))
+
+
 def test_validation_is_fixed_and_balanced(pairs: list[Pair]) -> None:
     training, validation = validation_split(pairs)
     again = validation_split(reversed(pairs))[1]

@@ -4,8 +4,10 @@ import { decodePng, PngError } from "./png";
 import type { Size } from "./viewport";
 
 /**
- * The mask in a PNG made elsewhere: its transparency if it has any, else its grey. Greyscale of 8 bits is taken byte for
- * byte. Raises PngError with a sentence for people.
+ * The mask in a file made elsewhere: its transparency if it has any, else its grey. Greyscale of 8 bits is taken byte for
+ * byte. These are the rules of the server's reader (segmentation/exchange.py), which can't be asked without a connection;
+ * this one takes whatever picture the browser decodes, and 16 bits as the browser rounds them. The person sees what was
+ * read. Raises PngError with a sentence for people.
  */
 export async function readMaskFile(file: Blob, size: Size): Promise<Plane> {
   const plane = await decodeAny(file);
