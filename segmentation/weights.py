@@ -9,7 +9,6 @@ Nothing here imports torch before a network is asked for.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import pickle
@@ -18,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segmentation import networks, pins
+from segmentation import digests, networks, pins
 from segmentation.published import graph_fault
 from segmentation.uncertainty import subject_fault
 
@@ -102,10 +101,9 @@ def starter_folder() -> Path:
 
 
 def digest(path: Path) -> str:
-    """sha256 of a file, in hexadecimal. WeightsError where it cannot be read."""
+    """sha256 of a file, in hexadecimal, read once (see `digests`). WeightsError where it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return digests.digest(path)
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: check the path, or fetch the weights again.") from error
 

@@ -18,7 +18,7 @@ from stickersnap.releases.exceptions import AlreadyServing, TrainingFailed
 from stickersnap.releases.holdout import accepted, looks, looks_record
 from stickersnap.releases.models import Deployment, PromotionDecision, TrainingRun, Weights
 from stickersnap.releases.store import run_folder, weights_folder, weights_register
-from stickersnap.releases.students import present, student_deploy
+from stickersnap.releases.students import present, shipped, student_deploy
 
 
 def starter_deploy(*, folder: Path | None = None, by: str = "starter") -> Deployment:
@@ -70,6 +70,8 @@ def promotion_decide(*, run: TrainingRun, by: str) -> PromotionDecision:
     student = run.kind == TrainingRun.Kind.STUDENT
     evaluation, digest = _evaluation(run)
     challenger = weights_register(folder=run_folder(run) / "weights", run=run)
+    if student:
+        shipped()  # which it may have to beat: no file is read while nobody else may deploy
     with transaction.atomic():
         deployments_locked()
         leases.held(run)
