@@ -158,11 +158,17 @@ def by_formula(image: Image.Image, encoding: Encoding, low: Image.Image | None) 
 
 def finest(image: Image.Image, low: Image.Image) -> Image.Image:
     """The upper and lower bytes of 16-bit samples as 8 bits, rounded."""
-    out = Image.new(image.mode, image.size)
+    out = Image.new(image.mode, image.size, None)
     for place, upper, lower in bands(image, low):
         assert lower is not None
-        out.paste(Image.fromarray(((upper.astype(np.uint32) * 256 + lower + 128) // 257).astype(np.uint8)), place)
+        out.paste(Image.fromarray(rounded(upper, lower)), place)
     return out
+
+
+def rounded(upper: NDArray[np.uint8], lower: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A 257th of 256 × upper + lower, to the nearest: upper, or one beside it where lower is far from it."""
+    more = lower.astype(np.int16) - upper
+    return upper + (more > 128).view(np.uint8) - (more < -128).view(np.uint8)
 
 
 Band = tuple[tuple[int, int, int, int], NDArray[np.uint8], NDArray[np.uint8] | None]

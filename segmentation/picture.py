@@ -159,16 +159,13 @@ def pixels(image: Image.Image, data: bytes, parts: structure.Structure, shorter:
 def pixels_of_png(png: pngs.Png, image: Image.Image) -> Picture:
     """As `pixels`, of all depths and types of a PNG."""
     try:
-        image.load()
-    except TimeoutError:
+        upper, lower = pngs.decoded(png, image)
+    except (PictureError, TimeoutError):
         raise
     except DAMAGE:
         png = pngs.mended(png)
         image = opened(png.data, "png")
-        image.load()
-    if structure.rows_missing(png.data, image):
-        raise damaged()
-    upper, lower = pngs.halves(png, image)
+        upper, lower = pngs.decoded(png, image)
     meaning = png.meaning
 
     def flat(upper: Image.Image, lower: Image.Image | None) -> Image.Image:
@@ -285,7 +282,7 @@ def in_bands(
     rows = max(1, BAND_PIXELS // image.width)
     if whole or rows >= image.height:
         return flat(image, low)
-    rgb = Image.new("RGB", image.size)
+    rgb = Image.new("RGB", image.size, None)
     for top in range(0, image.height, rows):
         box = (0, top, image.width, min(top + rows, image.height))
         rgb.paste(flat(image.crop(box), low and low.crop(box)), (0, top))

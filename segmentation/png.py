@@ -5,7 +5,6 @@ So a wrong checksum in a text, or a chunk of the wrong length, costs nobody thei
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from segmentation import structure
 from segmentation.colour import BT709, Encoding, Meaning, cicp, finest, readable, sane
 from segmentation.formats import PNG, damaged, unknown_format
 
@@ -167,32 +167,43 @@ class Samples:
     alpha: Image.Image | None = None
 
 
-def halves(png: Png, image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """All of a PNG's bytes, as `samples` takes them: the picture that Pillow loaded, and what it leaves out of 16 bits.
+def decoded(png: Png, image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """All of a PNG's bytes, as `samples` takes them: the picture's 8 bits, or the upper and the lower ones of its 16.
 
-    Filters know bytes alone, so 16-bit grey is read as 8-bit samples, twice as many.
+    `image` is the file as Pillow opened it, which leaves the lower ones out. Filters know bytes alone, so 16-bit grey
+    is read as 8-bit samples, twice as many; that of grey alone comes apart at once, in half of the memory. Raises
+    TruncatedImageError where rows are missing, and one of DAMAGE.
     """
-    if png.depth < 16:
-        return image, None
-    if png.kind in TWICE:
+    if png.depth == 16 and png.kind in TWICE:
         header = png.data[16:24] + bytes([8, TWICE[png.kind]]) + png.data[26:29]
-        return _opened(PNG + chunk(b"IHDR", header) + png.data[33:]), None
-    return image, _opened(png.data, f"{image.mode};16L")
+        both = _loaded(png, _opened(PNG + chunk(b"IHDR", header) + png.data[33:]))
+        return (both.getchannel(0), both.getchannel(1)) if png.kind == GREY else (both, None)
+    upper = _loaded(png, image)
+    return upper, _opened(png.data, f"{image.mode};16L") if png.depth == 16 else None
+
+
+def _loaded(png: Png, image: Image.Image) -> Image.Image:
+    image.load()
+    if structure.rows_missing(png.data, image):
+        raise damaged()
+    return image
 
 
 def _opened(data: bytes, rawmode: str = "") -> Image.Image:
-    image = Image.open(io.BytesIO(data), formats=["PNG"])
+    image = Image.open(structure.Hurried(data, structure.DECODE_SECONDS), formats=["PNG"])
     if rawmode:
         image.tile = [image.tile[0]._replace(args=rawmode)]
-    image.load()
+        image.load()
     return image
 
 
 def samples(png: Png, upper: Image.Image, lower: Image.Image | None) -> Samples:
-    """The samples in (a part of) what `halves` answered."""
-    if png.depth == 16 and png.kind in TWICE:
-        high, low, *clear = upper.split()
-        return with_clear(png, Samples(high, low, finest(clear[0], clear[1]) if clear else None))
+    """The samples in (a part of) what `decoded` answered."""
+    if png.depth == 16 and png.kind == GREY:
+        return with_clear(png, Samples(upper, lower))
+    if png.depth == 16 and png.kind == GREY_ALPHA:
+        bytes_of = upper.split()
+        return Samples(bytes_of[0], bytes_of[1], finest(bytes_of[2], bytes_of[3]))
     if lower is not None:
         alpha = finest(upper.getchannel("A"), lower.getchannel("A")) if png.kind == RGBA else None
         return with_clear(png, Samples(upper.convert("RGB"), lower.convert("RGB"), alpha))

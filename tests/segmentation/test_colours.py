@@ -210,6 +210,17 @@ def test_interlaced_pixels_of_16_bits_come_whole():
     assert off(data, samples / 257) <= 0.5 + 1e-9
 
 
+@pytest.mark.parametrize("kind", [GREY, RGB])
+def test_a_large_photo_of_16_bits_is_rounded_to_the_nearest_in_every_band(kind):
+    """Every one of the 65,536 levels, in a picture of several bands; its last row is black and there."""
+    height, width, channels = 1800, 2500, {GREY: 1, RGB: 3}[kind]
+    assert height * width > picture.BAND_PIXELS
+    count = height * width * channels
+    samples = (np.arange(count, dtype=np.uint64) * 65_536 // count).astype(np.uint32).reshape(height, width, channels)
+    samples[-1] = 0
+    assert (picture.decode(png(samples, 16, kind)).rgb == (samples + 128) // 257).all()
+
+
 # White at 203 cd/m² comes at half its light (ST 2094-50), 1,000 cd/m² at all of it; codes by BT.2100's tables.
 @pytest.mark.parametrize(("transfer", "code", "light"), [
     (16, 0.5807, 0.5), (16, 0.5081, 0.5 * 100 / 203), (16, 0.7518, 1.0), (16, 1.0, 1.0), (16, 0.0, 0.0),
