@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "stickersnap.embedded",
     "annotations",
     "stickersnap.stickers",
+    "stickersnap.packs",
     "stickersnap.releases",
 ]
 MIDDLEWARE = [

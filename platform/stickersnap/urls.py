@@ -21,6 +21,7 @@ api: list[URLPattern | URLResolver] = [
     path("stickers/", stickers.StickerListView.as_view(), name="stickers"),
     path("stickers/preview/", stickers.StickerPreviewView.as_view(), name="sticker-preview"),
     path("stickers/<uuid:sticker_id>/file/", stickers.StickerFileView.as_view(), name="sticker-file"),
+    path("", include("stickersnap.packs.urls")),
     path("validate/", ValidateView.as_view(), name="validate"),
     path("", include("stickersnap.releases.api.urls")),
 ]

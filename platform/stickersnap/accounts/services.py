@@ -9,6 +9,7 @@ from annotations.models import Photo
 from annotations.services import consent_apply, owner_replace, photo_consent
 from stickersnap.accounts.models import Consent, User
 from stickersnap.accounts.selectors import consent_latest
+from stickersnap.packs.services import packs_adopt
 
 
 @transaction.atomic
@@ -29,7 +30,7 @@ def consent_answer_photo(*, owner: uuid.UUID, photo: Photo, given: bool) -> Cons
 
 @transaction.atomic
 def session_adopt(*, user: User, owner: uuid.UUID) -> None:
-    """Hands a browser session's pictures to the person who logged in, and settles on one answer about consent.
+    """Hands a browser session's pictures and packs to the person who logged in; settles on one answer about consent.
 
     The person's own answer counts; where there is none, the session's does.
     """
@@ -37,6 +38,7 @@ def session_adopt(*, user: User, owner: uuid.UUID) -> None:
         return
     answer = consent_latest(user.owner) or consent_latest(owner)
     owner_replace(old=owner, new=user.owner)
+    packs_adopt(old=owner, new=user.owner)
     if answer is not None:
         consent_answer(owner=user.owner, given=answer.given)
 

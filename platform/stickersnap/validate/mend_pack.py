@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -16,7 +15,7 @@ from stickersnap.validate.checking import check, check_tray, valid
 from stickersnap.validate.encoding import encode
 from stickersnap.validate.limits import PackLimits, Target, TrayLimits
 from stickersnap.validate.mending import CannotMendError, fit, mend
-from stickersnap.validate.packs import Entry, Pack, check_pack, contents_of, moves, row_for
+from stickersnap.validate.packs import Entry, Pack, check_pack, contents_of, moves, row_for, zipped
 
 ANY_EMOJI = "🙂"
 UNTITLED = {"title": "Stickers", "author": "Unknown", "identifier": "stickers"}
@@ -44,7 +43,7 @@ def mend_pack(pack: Pack, target: Target) -> tuple[bytes, list[str]]:
     made = replace(pack, files=files, entries=entries, texts=texts, tray=tray, findings=(), moving=None)
     if left := next((finding for finding in check_pack(made, target) if finding.refused), None):
         raise CannotMendError(f"{left.detail} {left.mend}")
-    return _zipped(made, told="contents.json" in pack.files, moving=moving), notes
+    return zipped(pack_parts(made, told="contents.json" in pack.files, moving=moving)), notes
 
 
 def _entry(
@@ -100,15 +99,6 @@ def _text(part: str, text: str, limits: PackLimits) -> str:
     if part == "identifier":
         text = re.sub(r"[^\w\-.,'\s]+|\.{2,}", "-", text, flags=re.ASCII)
     return text[: limits.names].strip()
-
-
-def _zipped(pack: Pack, *, told: bool, moving: bool) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name, data in pack_parts(pack, told=told, moving=moving).items():
-            # pictures are compressed already, and equal packs are equal files
-            archive.writestr(zipfile.ZipInfo(name), data)
-    return out.getvalue()
 
 
 def pack_parts(pack: Pack, *, told: bool, moving: bool) -> Mapping[str, bytes]:

@@ -1,8 +1,9 @@
-"""A pack against a target: `.wastickers`, a folder or zip with contents.json, or a folder or zip of files."""
+"""A pack against a target: `.wastickers`, a folder or zip with contents.json or our manifest.json, or one of files."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 import zipfile
@@ -19,7 +20,7 @@ from stickersnap.validate.limits import PackLimits, Target, targets
 
 PICTURES = (".webp", ".png", ".apng", ".gif", ".jpg", ".jpeg", ".webm")
 MOST_FILES, MOST_BYTES = 1000, 300_000_000
-TEXTS = ("title.txt", "author.txt", "contents.json", "emojis.json", "manifest.json")
+MANIFEST = 1  # the version of our manifest.json
 IDENTIFIER = re.compile(r"[\w\-.,'\s]+\Z", re.ASCII)
 UNSPOKEN = "WhatsApp/stickers, StickerPackValidator"
 
@@ -61,6 +62,8 @@ def read(path: Path) -> Pack:
     files = _of_folder(path) if path.is_dir() else _of_zip(path)
     if "contents.json" in files:
         return _by_contents(path.name, files)
+    if "manifest.json" in files and (told := _by_manifest(path.name, files)):
+        return told
     tray = next((name for name in ("cover.png", "tray.png") if name in files), None)
     stickers = [name for name in sorted(files) if name.lower().endswith(PICTURES) and name != tray]
     texts = {
@@ -113,6 +116,27 @@ def contents_of(pack: Pack, moving: bool) -> dict[str, Any]:
         "stickers": stickers,
     }
     return {"android_play_store_link": "", "ios_app_store_link": "", "sticker_packs": [told]}
+
+
+def manifest_of(pack: Pack, target: Target) -> dict[str, Any]:
+    """A pack in words, for places without a file of their own: which file is what, `tray` where it has one."""
+    return {
+        "manifest": MANIFEST,
+        "target": target.name,
+        "title": pack.texts.get("title", ""),
+        "author": pack.texts.get("author", ""),
+        "tray": pack.tray,
+        "stickers": [{"file": one.file, "emojis": list(one.emojis), "alt": one.alt} for one in pack.entries],
+    }
+
+
+def zipped(parts: Mapping[str, bytes]) -> bytes:
+    """A zip of files by name: equal packs are equal files, and pictures are compressed already."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(zipfile.ZipInfo(name), data)
+    return out.getvalue()
 
 
 def _of_folder(path: Path) -> dict[str, bytes]:
@@ -182,21 +206,41 @@ def _by_contents(name: str, files: Mapping[str, bytes]) -> Pack:
     return Pack(name, files, entries, texts, told.get("tray_image_file"), moves, tuple(findings))
 
 
+def _by_manifest(name: str, files: Mapping[str, bytes]) -> Pack | None:
+    """A pack by `manifest_of`; None where manifest.json is somebody else's. Raises PackError for a broken one."""
+    try:
+        told = json.loads(files["manifest.json"])
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(told, dict) or told.get("manifest") != MANIFEST:
+        return None
+    try:
+        entries = tuple(
+            Entry(str(one["file"]), tuple(map(str, one["emojis"])), str(one["alt"]), told=True)
+            for one in told["stickers"]
+        )
+        texts = {part: str(told[part]) for part in ("title", "author")}
+    except (KeyError, TypeError) as error:
+        raise PackError(f"{name}: manifest.json is not as StickerSnap writes it ({error!r}).") from error
+    return Pack(name, files, entries, texts, told.get("tray"))
+
+
 def _counts(pack: Pack, limits: PackLimits, target: Target) -> Iterator[Finding]:
     count = len(pack.entries)
+    holds = f"It holds {count} sticker{'s' * (count != 1)}"
     if limits.counts:
         if count not in limits.counts:
             allowed = ", ".join(map(str, limits.counts))
             yield _refusal(
                 "count",
-                f"It holds {count} stickers; {target.title} takes {allowed}.",
+                f"{holds}; {target.title} takes {allowed}.",
                 "Change the number.",
                 target,
                 pack.name,
             )
     elif not limits.least <= count <= limits.most:
         mend = "Add some." if count < limits.least else "Split it."
-        detail = f"It holds {count} stickers; {target.title} takes {limits.least} to {limits.most}."
+        detail = f"{holds}; {target.title} takes {limits.least} to {limits.most}."
         yield _refusal("count", detail, mend, target, pack.name)
 
 

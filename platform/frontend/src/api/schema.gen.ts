@@ -125,6 +125,112 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/packs/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The requester's packs. */
+        get: operations["api_v1_packs_list"];
+        put?: never;
+        /** @description The requester's packs. */
+        post: operations["api_v1_packs_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/packs/{pack_id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description One of the requester's packs. */
+        get: operations["api_v1_packs_retrieve"];
+        put?: never;
+        post?: never;
+        /** @description Deletes the pack; the photos stay. */
+        delete: operations["api_v1_packs_destroy"];
+        options?: never;
+        head?: never;
+        /** @description Renames it, or chooses the sticker that stands for it. */
+        patch: operations["api_v1_packs_partial_update"];
+        trace?: never;
+    };
+    "/api/v1/packs/{pack_id}/export/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The pack as a file: `.wastickers` for WhatsApp, else a zip. What is refused says what is wrong, and the mend. */
+        get: operations["api_v1_packs_export_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/packs/{pack_id}/order/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** @description In which order a pack's stickers come. */
+        put: operations["api_v1_packs_order_update"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/packs/{pack_id}/stickers/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Puts stickers at its end; those that are in it already stay where they are. */
+        post: operations["api_v1_packs_stickers_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/packs/{pack_id}/stickers/{sticker_id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** @description Takes it out; the photo stays. */
+        delete: operations["api_v1_packs_stickers_destroy"];
+        options?: never;
+        head?: never;
+        /** @description Says something else of it. */
+        patch: operations["api_v1_packs_stickers_partial_update"];
+        trace?: never;
+    };
     "/api/v1/photos/": {
         parameters: {
             query?: never;
@@ -978,6 +1084,77 @@ export interface components {
          * @enum {string}
          */
         ChannelsEnum: "rgba" | "alpha";
+        /** @description Stickers for a pack, in order. */
+        ChosenListRequest: {
+            stickers: components["schemas"]["ChosenRequest"][];
+        };
+        /** @description A sticker for a pack, as stickers are asked for. */
+        ChosenRequest: {
+            /** Format: uuid */
+            photo: string;
+            /** @description How a sticker looks. Lengths are pixels of a sticker with 512. */
+            style?: {
+                /**
+                 * @description Of this schema.
+                 * @default 1
+                 */
+                version: number;
+                /**
+                 * @description Width of the outline, or the room around the subject in a shape; 0 for none.
+                 * @default 8
+                 */
+                outline: number;
+                /**
+                 * @description Of the outline and the shape: #rrggbb.
+                 * @default #ffffff
+                 */
+                colour: string;
+                /**
+                 * @description How far the shadow reaches; 0 for none.
+                 * @default 0
+                 */
+                shadow: number;
+                /**
+                 * @description What the sticker is cut to; none: around the subject.
+                 * @default none
+                 * @enum {string}
+                 */
+                shape: "none" | "rounded" | "circle" | "stamp";
+                /**
+                 * @description Degrees clockwise.
+                 * @default 0
+                 */
+                rotate: number;
+                /**
+                 * @description Left and right change places, then it turns.
+                 * @default false
+                 */
+                flip: boolean;
+                /**
+                 * @description Share of the largest size that fits.
+                 * @default 1
+                 */
+                scale: number;
+                /**
+                 * @description Where in the room that is left: -1 at the left, 1 at the right.
+                 * @default 0
+                 */
+                x: number;
+                /**
+                 * @description Where in the room that is left: -1 at the top, 1 at the bottom.
+                 * @default 0
+                 */
+                y: number;
+                /**
+                 * @description What is behind the sticker.
+                 * @default none
+                 * @enum {string}
+                 */
+                background: "none";
+            };
+            /** @default all */
+            subject: string;
+        };
         /** @description Why, for those who look later. */
         CommentRequest: {
             /** @default  */
@@ -1242,6 +1419,10 @@ export interface components {
          * @enum {string}
          */
         NodeKindEnum: "sticker" | "weights" | "run" | "dataset" | "correction" | "photo" | "reviewer";
+        /** @description Every sticker of a pack, the first one first. */
+        OrderRequest: {
+            stickers: string[];
+        };
         /** @description What comes next, and what is being tried. */
         Overview: {
             schedule: components["schemas"]["Schedule"];
@@ -1249,6 +1430,116 @@ export interface components {
             rollout: components["schemas"]["Rollout"] | null;
             /** @description What would make weights serve, and may not: it was not signed, say. */
             unrightful: string[];
+        };
+        /** @description A pack from outside; `tray` is the sticker that stands for it, `tray_url` its picture. */
+        Pack: {
+            /** Format: uuid */
+            readonly id: string;
+            name: string;
+            /** @description Who the messengers say it is by. */
+            author: string;
+            count: number;
+            /** Format: uuid */
+            readonly tray: string | null;
+            readonly tray_url: string | null;
+            /** Format: date-time */
+            readonly created_at: string;
+        };
+        /** @description A pack with its stickers, in order. */
+        PackDetail: {
+            /** Format: uuid */
+            readonly id: string;
+            name: string;
+            /** @description Who the messengers say it is by. */
+            author: string;
+            count: number;
+            /** Format: uuid */
+            readonly tray: string | null;
+            readonly tray_url: string | null;
+            /** Format: date-time */
+            readonly created_at: string;
+            readonly stickers: components["schemas"]["PackSticker"][];
+        };
+        /** @description A new pack. */
+        PackInputRequest: {
+            name: string;
+            /** @description Who the messengers say it is by. */
+            author: string;
+            stickers?: components["schemas"]["ChosenRequest"][];
+        };
+        /** @description A sticker of a pack; `file_url` is its picture, null where none is made yet. */
+        PackSticker: {
+            /** Format: uuid */
+            readonly id: string;
+            /** Format: uuid */
+            photo: string;
+            name: string;
+            /** @description How a sticker looks. Lengths are pixels of a sticker with 512. */
+            readonly style: {
+                /**
+                 * @description Of this schema.
+                 * @default 1
+                 */
+                version: number;
+                /**
+                 * @description Width of the outline, or the room around the subject in a shape; 0 for none.
+                 * @default 8
+                 */
+                outline: number;
+                /**
+                 * @description Of the outline and the shape: #rrggbb.
+                 * @default #ffffff
+                 */
+                colour: string;
+                /**
+                 * @description How far the shadow reaches; 0 for none.
+                 * @default 0
+                 */
+                shadow: number;
+                /**
+                 * @description What the sticker is cut to; none: around the subject.
+                 * @default none
+                 * @enum {string}
+                 */
+                shape: "none" | "rounded" | "circle" | "stamp";
+                /**
+                 * @description Degrees clockwise.
+                 * @default 0
+                 */
+                rotate: number;
+                /**
+                 * @description Left and right change places, then it turns.
+                 * @default false
+                 */
+                flip: boolean;
+                /**
+                 * @description Share of the largest size that fits.
+                 * @default 1
+                 */
+                scale: number;
+                /**
+                 * @description Where in the room that is left: -1 at the left, 1 at the right.
+                 * @default 0
+                 */
+                x: number;
+                /**
+                 * @description Where in the room that is left: -1 at the top, 1 at the bottom.
+                 * @default 0
+                 */
+                y: number;
+                /**
+                 * @description What is behind the sticker.
+                 * @default none
+                 * @enum {string}
+                 */
+                background: "none";
+            };
+            /** @description all, largest, or a point in it as 0.5,0.4. */
+            subject?: string;
+            emojis: string[];
+            /** @description What it shows, for those who do not see it. */
+            alt?: string;
+            readonly file_url: string | null;
         };
         PaginatedDeploymentList: {
             /** @example 123 */
@@ -1384,6 +1675,21 @@ export interface components {
              */
             previous?: string | null;
             results: components["schemas"]["Version"][];
+        };
+        /** @description What is to be otherwise. */
+        PatchedPackChangeRequest: {
+            name?: string;
+            author?: string;
+            /**
+             * Format: uuid
+             * @description The sticker that is to stand for the pack.
+             */
+            tray?: string;
+        };
+        /** @description What is said of a sticker. */
+        PatchedPackStickerChangeRequest: {
+            emojis?: string[];
+            alt?: string;
         };
         /** @description When to train without being asked, on what, and how what comes of it is tried before it serves. */
         PatchedPolicyRequest: {
@@ -3190,6 +3496,892 @@ export interface operations {
             };
             /** @description The photo was deleted. */
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too much at once; Retry-After says when again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Busy, starting, or without its database for a moment; Retry-After says when again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    api_v1_packs_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pack"][];
+                };
+            };
+            /** @description The request makes no sense as it is; `detail` says what to change. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The address has no answer of the type that `Accept` asks for. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Busy, starting, or without its database for a moment; Retry-After says when again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    api_v1_packs_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PackInputRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PackDetail"];
+                };
+            };
+            /** @description The request makes no sense as it is; `detail` says what to change. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not with this account, not without the token in X-CSRFToken, or not from another site's page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing here, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The address has no answer of the type that `Accept` asks for. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description It is not in the state that this needs; `code` says which. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The photo was deleted. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description More bytes than are taken. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A format or content type that is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too much at once; Retry-After says when again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Busy, starting, or without its database for a moment; Retry-After says when again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    api_v1_packs_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pack_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PackDetail"];
+                };
+            };
+            /** @description The request makes no sense as it is; `detail` says what to change. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing here, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The address has no answer of the type that `Accept` asks for. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Busy, starting, or without its database for a moment; Retry-After says when again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    api_v1_packs_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pack_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request makes no sense as it is; `detail` says what to change. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not with this account, not without the token in X-CSRFToken, or not from another site's page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing here, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The address has no answer of the type that `Accept` asks for. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too much at once; Retry-After says when again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Busy, starting, or without its database for a moment; Retry-After says when again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    api_v1_packs_partial_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pack_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedPackChangeRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PackDetail"];
+                };
+            };
+            /** @description The request makes no sense as it is; `detail` says what to change. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not with this account, not without the token in X-CSRFToken, or not from another site's page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing here, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The address has no answer of the type that `Accept` asks for. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description More bytes than are taken. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A format or content type that is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too much at once; Retry-After says when again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Busy, starting, or without its database for a moment; Retry-After says when again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    api_v1_packs_export_retrieve: {
+        parameters: {
+            query: {
+                /** @description For WhatsApp: the folder with contents.json that developers build apps of. */
+                contents?: boolean;
+                /**
+                 * @description * `whatsapp` - whatsapp
+                 *     * `telegram` - telegram
+                 *     * `signal` - signal
+                 *     * `discord` - discord
+                 *     * `discord-emoji` - discord-emoji
+                 *     * `slack` - slack
+                 *     * `imessage-small` - imessage-small
+                 *     * `imessage` - imessage
+                 *     * `imessage-large` - imessage-large
+                 *     * `line` - line
+                 *     * `viber` - viber
+                 *     * `kakao` - kakao
+                 *     * `mastodon` - mastodon
+                 *     * `png` - png
+                 *     * `webp` - webp
+                 */
+                target: "whatsapp" | "telegram" | "signal" | "discord" | "discord-emoji" | "slack" | "imessage-small" | "imessage" | "imessage-large" | "line" | "viber" | "kakao" | "mastodon" | "png" | "webp";
+            };
+            header?: never;
+            path: {
+                pack_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The request makes no sense as it is; `detail` says what to change. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not with this account, not without the token in X-CSRFToken, or not from another site's page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing here, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The address has no answer of the type that `Accept` asks for. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description It is not in the state that this needs; `code` says which. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no subject in the photo, or none there. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Busy, starting, or without its database for a moment; Retry-After says when again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    api_v1_packs_order_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pack_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PackDetail"];
+                };
+            };
+            /** @description The request makes no sense as it is; `detail` says what to change. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not with this account, not without the token in X-CSRFToken, or not from another site's page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing here, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The address has no answer of the type that `Accept` asks for. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description It is not in the state that this needs; `code` says which. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description More bytes than are taken. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A format or content type that is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too much at once; Retry-After says when again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Busy, starting, or without its database for a moment; Retry-After says when again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    api_v1_packs_stickers_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pack_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChosenListRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PackDetail"];
+                };
+            };
+            /** @description The request makes no sense as it is; `detail` says what to change. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not with this account, not without the token in X-CSRFToken, or not from another site's page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing here, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The address has no answer of the type that `Accept` asks for. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description It is not in the state that this needs; `code` says which. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The photo was deleted. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description More bytes than are taken. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A format or content type that is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too much at once; Retry-After says when again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Busy, starting, or without its database for a moment; Retry-After says when again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    api_v1_packs_stickers_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pack_id: string;
+                sticker_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request makes no sense as it is; `detail` says what to change. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not with this account, not without the token in X-CSRFToken, or not from another site's page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing here, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The address has no answer of the type that `Accept` asks for. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Too much at once; Retry-After says when again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Busy, starting, or without its database for a moment; Retry-After says when again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    api_v1_packs_stickers_partial_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pack_id: string;
+                sticker_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedPackStickerChangeRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PackDetail"];
+                };
+            };
+            /** @description The request makes no sense as it is; `detail` says what to change. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Not with this account, not without the token in X-CSRFToken, or not from another site's page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description There is no such thing here, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The address has no answer of the type that `Accept` asks for. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description More bytes than are taken. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description A format or content type that is not taken. */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
