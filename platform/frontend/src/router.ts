@@ -46,6 +46,18 @@ export function makeRouter(places = createWebHistory("/")) {
         meta: { title: "Fix", bare: true },
       },
       {
+        path: ROUTES.packs,
+        component: () => import("./pages/PacksPage.vue"),
+        meta: { title: "Packs" },
+      },
+      {
+        path: ROUTES.pack,
+        name: "pack",
+        component: () => import("./pages/PackPage.vue"),
+        props: true,
+        meta: { title: "Pack" },
+      },
+      {
         path: ROUTES.review,
         component: () => import("./pages/ReviewPage.vue"),
         meta: { title: "Review", role: "reviewer" },

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TypedDict
 
 from django.db import transaction
 from django.db.models import Max
+from django.utils import timezone
 
 from annotations.exceptions import NotFound
 from annotations.holding import photo_hold
@@ -107,6 +109,13 @@ def stickers_order(*, pack_id: uuid.UUID, owner: uuid.UUID, order: Sequence[uuid
 def packs_adopt(*, old: uuid.UUID, new: uuid.UUID) -> None:
     """Hands the packs that a browser session made to the person who just logged in."""
     Pack.objects.filter(owner=old).update(owner=new)
+
+
+@transaction.atomic
+def packs_expire(*, hours: int) -> int:
+    """Deletes packs older than `hours` in which nothing is left, not even in the trash; answers how many."""
+    old = Pack.objects.filter(created_at__lt=timezone.now() - timedelta(hours=hours), stickers=None)
+    return old.delete()[0]
 
 
 def _held(pack_id: uuid.UUID, owner: uuid.UUID) -> Pack:

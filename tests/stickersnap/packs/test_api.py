@@ -1,15 +1,19 @@
 """Packs over HTTP: what is in them, in which order, whose they are, and what becomes of them with their photos."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
+from procrastinate.contrib.django import app
 
 from annotations import trash
 from annotations.models import Photo
 from stickersnap.packs import services
 from stickersnap.packs.emojis import is_emoji
 from stickersnap.packs.models import ALT, EMOJIS, NAME, Pack, PackSticker
+from stickersnap.packs.tasks import packs_expire
 from stickersnap.stickers.style import Style
 from stickersnap.validate.limits import targets
 
@@ -137,6 +141,16 @@ def test_order_while_a_photo_is_in_the_trash(client, pack_of):
     client.put(f"/api/v1/packs/{pack['id']}/order/", {"stickers": [c, a]}, **JSON)
     trash.photo_restore(photo_id=photo.id, owner=owner)
     assert ids_in(client.get(f"/api/v1/packs/{pack['id']}/").json()) == [c, a, b]
+
+
+def test_a_pack_in_which_nothing_is_left_goes_as_its_photos_did(client, pack_of, settings):
+    emptied, kept, young = pack_of(client, 1), pack_of(client, 1), pack_of(client, 1)
+    old = timezone.now() - timedelta(hours=settings.RETENTION_HOURS + 1)
+    Pack.objects.filter(id__in=[emptied["id"], kept["id"]]).update(created_at=old)
+    Photo.objects.filter(id__in=[pack["stickers"][0]["photo"] for pack in (emptied, young)]).delete()
+    assert packs_expire(timestamp=0) == 1
+    assert {str(pack.id) for pack in Pack.objects.all()} == {kept["id"], young["id"]}
+    assert packs_expire.name in app.tasks
 
 
 def test_packs_follow_who_logs_in(client, pack_of, people):

@@ -65,6 +65,20 @@ export async function getBytes(url: string, options?: RequestOptions): Promise<A
   return (await send("GET", url, undefined, options)).arrayBuffer();
 }
 
+/** A file under the name that the server gives it. */
+export async function getFile(url: string, options?: RequestOptions): Promise<File> {
+  const response = await send("GET", url, undefined, options);
+  const name = filenameOf(response.headers.get("Content-Disposition")) || "file";
+  const type = response.headers.get("Content-Type") ?? "";
+  return new File([await response.blob()], name, { type });
+}
+
+/** The name in a `Content-Disposition` (RFC 6266); empty where there is none. */
+export function filenameOf(header: string | null): string {
+  const encoded = /filename\*=utf-8''([^;]+)/i.exec(header ?? "")?.[1];
+  return encoded ? decodeURIComponent(encoded) : (/filename="([^"]*)"/.exec(header ?? "")?.[1] ?? "");
+}
+
 /** What a POST answers, where that is a file. */
 export async function postForFile(url: string, form: FormData, options?: RequestOptions): Promise<Blob> {
   return (await send("POST", url, form, options)).blob();

@@ -39,6 +39,11 @@ export type Sticker = Exact<Schemas["Sticker"], { notes: string[]; target: Targe
 /** How a sticker looks. Lengths are pixels of a sticker with 512. */
 export type Style = { -readonly [Field in keyof Sticker["style"]]: Sticker["style"][Field] };
 
+export type Pack = Answer<Schemas["Pack"]>;
+/** A sticker of a pack; `file_url` is null where its picture is not made yet. */
+export type PackSticker = Exact<Schemas["PackSticker"], { style: Style }>;
+export type PackDetail = Exact<Schemas["PackDetail"], { stickers: PackSticker[] }>;
+
 export type Verdict = Schemas["VerdictEnum"];
 export type Review = Answer<Schemas["Review"]>;
 export type ReviewItem = Exact<Schemas["ReviewItem"], { photo: Photo; prediction: Prediction; correction: Correction }>;

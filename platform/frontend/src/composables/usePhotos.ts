@@ -1,5 +1,6 @@
 import { computed, reactive, ref } from "vue";
 import { ApiError, sayError } from "../api/client";
+import { deletePack, listPacks } from "../api/packs";
 import * as api from "../api/photos";
 import type { Photo } from "../api/types";
 import { discardDraft, forgetDraft, restoreDraft } from "../drafts/bin";
@@ -158,6 +159,7 @@ async function gone(deleting: ReturnType<typeof api.deletePhoto>): Promise<numbe
 /** Deletes everything this session made, on the server too, for good. */
 async function startOver(): Promise<void> {
   queue.clear();
+  for (const { id } of await listPacks()) await deletePack(id);
   do {
     for (const { id } of [...photos.value]) {
       await gone(api.deletePhoto(id));

@@ -21,3 +21,29 @@ export async function shareSticker({ file_url, filename }: Sticker): Promise<boo
     throw new Error("The sticker can't be shared from here. Download it, then send the file.", { cause: error });
   }
 }
+
+/** Whether this browser can hand this very file to another app; some take pictures only. */
+export function canShareFile(file: File): boolean {
+  return typeof navigator.canShare === "function" && navigator.canShare({ files: [file] });
+}
+
+/** Opens the device's own sheet with a file. */
+export async function shareFile(file: File): Promise<void> {
+  try {
+    await navigator.share({ files: [file] });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") return; // closed again
+    throw new Error("This browser can't share such a file. Save it, then send it on.", { cause: error });
+  }
+}
+
+/** Hands a file to the browser's downloads. */
+export function saveFile(file: File): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(file);
+  link.download = file.name;
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // the download reads it first
+}

@@ -1,5 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ApiError, cookie, errorOf, get, post, sayError, secondsOf, upload, whenRefused } from "../../src/api/client";
+import {
+  ApiError,
+  cookie,
+  errorOf,
+  filenameOf,
+  get,
+  getFile,
+  post,
+  sayError,
+  secondsOf,
+  upload,
+  whenRefused,
+} from "../../src/api/client";
 import { submitCorrection } from "../../src/api/corrections";
 
 const json = (body: unknown, init: ResponseInit = {}) => new Response(JSON.stringify(body), init);
@@ -19,6 +31,15 @@ describe("calls", () => {
   it("answer what the server says", async () => {
     sent.mockResolvedValue(json({ status: "ok" }));
     expect(await get("/healthz")).toEqual({ status: "ok" });
+  });
+
+  it("bring a file under the name that the server gives it", async () => {
+    const headers = { "Content-Disposition": `attachment; filename*=utf-8''Katzen%20%26%20H%C3%BCte.wastickers` };
+    sent.mockResolvedValue(new Response("zip", { headers }));
+    const file = await getFile("/export");
+    expect([file.name, await file.text()]).toEqual(["Katzen & Hüte.wastickers", "zip"]);
+    expect(filenameOf('attachment; filename="Cats.zip"')).toBe("Cats.zip");
+    expect(filenameOf(null)).toBe("");
   });
 
   it("that change something carry the CSRF token, and JSON", async () => {

@@ -17,11 +17,14 @@ const api = vi.hoisted(() => ({
   sendPhoto: vi.fn(),
   readSession: vi.fn(),
   listStickers: vi.fn(async () => []),
+  listPacks: vi.fn(),
+  deletePack: vi.fn(),
 }));
 vi.mock("../../src/api/releases", () => api);
 vi.mock("../../src/api/photos", () => api);
 vi.mock("../../src/api/stickers", () => api);
 vi.mock("../../src/api/session", () => api);
+vi.mock("../../src/api/packs", () => api);
 
 let scope: EffectScope;
 beforeEach(() => {
@@ -116,7 +119,8 @@ it("nothing is asked or sent before the session has begun: it would begin anothe
   expect(api.sendPhoto).toHaveBeenCalledOnce();
 });
 
-it("starting over deletes every photo on the server, those on later pages too", async () => {
+it("starting over deletes every pack and every photo on the server, those on later pages too", async () => {
+  api.listPacks.mockResolvedValue([{ id: "cats" }, { id: "dogs" }]);
   const pages = [["a", "b"], ["c"], []];
   api.listPhotos.mockImplementation(async () => ({ next: null, results: pages.shift()!.map((id) => ({ id })) }));
   api.deletePhoto.mockImplementation(async (id: string) => {
@@ -127,5 +131,6 @@ it("starting over deletes every photo on the server, those on later pages too", 
   await load();
   await startOver();
   expect(api.deletePhoto.mock.calls.map(([id]) => id)).toEqual(["a", "b", "c"]);
+  expect(api.deletePack.mock.calls.map(([id]) => id)).toEqual(["cats", "dogs"]);
   expect(cards.value).toEqual([]);
 });
