@@ -103,6 +103,7 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_IMMUTABLE_FILE_TEST = r"^.+/assets/.+-[\w-]{8}\.\w+$"  # Vite names these by their content
 
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 90
+CSRF_COOKIE_AGE = SESSION_COOKIE_AGE - 60 * 60 * 24  # a browser without it asks who it is before it writes
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -148,7 +149,12 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "StickerSnap",
     "VERSION": "1",
-    "DESCRIPTION": "Photo in, sticker out; fix in, better weights out.",
+    "DESCRIPTION": (
+        "Photo in, sticker out; fix in, better weights out.\n\n"
+        "Who has no account and no API key is known by cookies. A client that keeps none is another visitor at each "
+        "call, and sees nothing of what it brought before. Read `/api/v1/session/` once before the first writes, "
+        "above all before several at once, and send its cookies with all of them."
+    ),
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVERS": [],

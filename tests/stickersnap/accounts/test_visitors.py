@@ -47,6 +47,17 @@ def test_first_writes_at_once_are_one_owners(client, bring):
     assert client.get("/api/v1/photos/").json()["count"] == 2
 
 
+def test_the_page_asks_first_and_its_first_writes_are_one_owners(client, bring):
+    """What asking brings lasts no longer than what says who the browser is: without the one the page asks anew."""
+    cookies = client.get(LOOKING[0]).cookies
+    assert int(cookies["csrftoken"]["max-age"]) < int(cookies["visitor"]["max-age"])
+
+
+def test_who_sends_no_cookie_is_another_one_each_time(bring):
+    assert [bring(Client()), bring(Client())] == [201, 201]
+    assert Photo.objects.values("owner").distinct().count() == 2
+
+
 def test_a_forged_or_foreign_cookie_is_none(client, bring):
     bring(client)
     owner = Photo.objects.get().owner

@@ -97,7 +97,10 @@ async function request<Answer>(method: string, url: string, body?: unknown, opti
 
 async function send(method: string, url: string, body?: unknown, options: RequestOptions = {}): Promise<Response> {
   const headers: Record<string, string> = { Accept: "application/json, */*;q=0.8", ...options.headers };
-  if (method !== "GET") Object.assign(headers, csrfHeader());
+  if (method !== "GET") {
+    if (!cookie("csrftoken")) await greeted();
+    Object.assign(headers, csrfHeader());
+  }
   const isForm = body instanceof FormData;
   if (body !== undefined && !isForm) headers["Content-Type"] = "application/json";
   let response: Response;
@@ -125,7 +128,18 @@ export function upload<Answer>(
   onProgress: (share: number) => void,
   signal?: AbortSignal,
 ): Promise<Answer> {
+  if (!cookie("csrftoken")) return greeted().then(() => uploaded(url, form, onProgress, signal));
+  return uploaded(url, form, onProgress, signal);
+}
+
+function uploaded<Answer>(
+  url: string,
+  form: FormData,
+  onProgress: (share: number) => void,
+  signal?: AbortSignal,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(stopped());
     const xhr = new XMLHttpRequest();
     xhr.open("POST", url);
     xhr.setRequestHeader("Accept", "application/json");
@@ -133,7 +147,7 @@ export function upload<Answer>(
     xhr.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
     xhr.upload.onload = () => onProgress(1);
     xhr.onerror = () => reject(unreachable());
-    xhr.onabort = () => reject(new DOMException("The upload was stopped.", "AbortError"));
+    xhr.onabort = () => reject(stopped());
     xhr.onload = () => {
       answered(true);
       const ok = xhr.status >= 200 && xhr.status < 300;
@@ -173,6 +187,26 @@ export function sayError(error: unknown): string {
 function csrfHeader(): Record<string, string> {
   const token = cookie("csrftoken");
   return token ? { "X-CSRFToken": token } : {};
+}
+
+let greeting: Promise<void> | null = null;
+
+/**
+ * Asks who this browser is, once for however many calls wait: first writes at once of one without cookies would
+ * otherwise be several people's.
+ */
+function greeted(): Promise<void> {
+  greeting ??= fetch("/api/v1/session/", { credentials: "same-origin", headers: { Accept: "application/json" } })
+    .then(
+      () => {},
+      () => {}, // the call that waits will say that the server can't be reached
+    )
+    .finally(() => (greeting = null));
+  return greeting;
+}
+
+function stopped(): DOMException {
+  return new DOMException("The upload was stopped.", "AbortError");
 }
 
 function unreachable(): ApiError {

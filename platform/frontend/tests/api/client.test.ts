@@ -57,6 +57,27 @@ describe("calls", () => {
     expect(sent.mock.calls[0][1]!.headers).not.toHaveProperty("X-CSRFToken");
   });
 
+  it("that are a browser's first wait until it is known who that is, asked once", async () => {
+    document.cookie = "csrftoken=; max-age=0";
+    sent.mockImplementation(async (url) => {
+      if (url === "/api/v1/session/") {
+        await Promise.resolve();
+        document.cookie = "csrftoken=fresh";
+      }
+      return json({});
+    });
+    await Promise.all([post("/a"), post("/b")]);
+    expect(sent.mock.calls.map(([url]) => url)).toEqual(["/api/v1/session/", "/a", "/b"]);
+    for (const [, init] of sent.mock.calls.slice(1)) expect(init!.headers).toMatchObject({ "X-CSRFToken": "fresh" });
+  });
+
+  it("are tried though nobody says who the browser is", async () => {
+    document.cookie = "csrftoken=; max-age=0";
+    sent.mockRejectedValueOnce(new TypeError()).mockResolvedValue(json({}));
+    await post("/a");
+    expect(sent.mock.calls.map(([url]) => url)).toEqual(["/api/v1/session/", "/a"]);
+  });
+
   it("edit a correction with the version they know", async () => {
     sent.mockImplementation(async () => json({}));
     const work = { id: "c", photo: "p", prediction: "q", mask: new Blob(), strokes: [], seconds: 4 };
