@@ -159,6 +159,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVERS": [],
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "stickersnap.api.schema.refusals_once",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "DecisionKindEnum": "stickersnap.releases.models.PromotionDecision.Kind",
         "RunKindEnum": "stickersnap.releases.models.TrainingRun.Kind",
