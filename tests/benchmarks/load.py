@@ -73,7 +73,7 @@ class Call:
 class Page:
     """What StickerSnap's page does: upload the photo, which is kept, make the sticker that it shows, fetch the file.
 
-    The fields are those of the front end's api/photos.ts and composables/useSticker.ts.
+    The fields are those of the front end's api/photos.ts and maker/useSticker.ts.
     """
 
     cookie = ""  # one browser for the whole run

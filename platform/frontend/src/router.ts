@@ -2,9 +2,9 @@ import { nextTick } from "vue";
 import { createRouter, createWebHistory, type RouteLocationNormalized } from "vue-router";
 import { whenRefused } from "./api/client";
 import type { Role } from "./api/types";
-import { useSession } from "./composables/useSession";
+import { useSession } from "./common/composables/useSession";
 import ROUTES from "../../stickersnap/routes.json"; // which Django answers with this page, too
-import MakerPage from "./pages/MakerPage.vue";
+import MakerPage from "./maker/MakerPage.vue";
 
 declare module "vue-router" {
   interface RouteMeta {
@@ -42,93 +42,93 @@ export function makeRouter(places = createWebHistory("/")) {
       {
         path: ROUTES.fix,
         name: "fix",
-        component: () => import("./pages/FixPage.vue"),
+        component: () => import("./fix/FixPage.vue"),
         meta: { title: "Fix", bare: true },
       },
       {
         path: ROUTES.packs,
-        component: () => import("./pages/PacksPage.vue"),
+        component: () => import("./packs/PacksPage.vue"),
         meta: { title: "Packs" },
       },
       {
         path: ROUTES.pack,
         name: "pack",
-        component: () => import("./pages/PackPage.vue"),
+        component: () => import("./packs/PackPage.vue"),
         props: true,
         meta: { title: "Pack" },
       },
       {
         path: ROUTES.review,
-        component: () => import("./pages/ReviewPage.vue"),
+        component: () => import("./desk/ReviewPage.vue"),
         meta: { title: "Review", role: "reviewer" },
       },
       {
         path: ROUTES.queue,
-        component: () => import("./pages/QueuePage.vue"),
+        component: () => import("./desk/QueuePage.vue"),
         meta: { title: "Queue", role: "reviewer" },
       },
       {
         path: ROUTES.releases,
-        component: () => import("./pages/ReleasesPage.vue"),
+        component: () => import("./operator/pages/ReleasesPage.vue"),
         meta: { title: "Releases", role: "operator" },
       },
       {
         path: ROUTES.run,
         name: "run",
-        component: () => import("./pages/RunPage.vue"),
+        component: () => import("./operator/pages/RunPage.vue"),
         props: true,
         meta: { title: "Run", role: "operator" },
       },
       {
         path: ROUTES.decision,
         name: "decision",
-        component: () => import("./pages/DecisionPage.vue"),
+        component: () => import("./operator/pages/DecisionPage.vue"),
         props: true,
         meta: { title: "Decision", role: "operator" },
       },
       {
         path: ROUTES.deployments,
-        component: () => import("./pages/DeploymentsPage.vue"),
+        component: () => import("./operator/pages/DeploymentsPage.vue"),
         meta: { title: "Deployments", role: "operator" },
       },
       {
         path: ROUTES.datasets,
-        component: () => import("./pages/DatasetsPage.vue"),
+        component: () => import("./operator/pages/DatasetsPage.vue"),
         meta: { title: "Datasets", role: "operator" },
       },
       {
         path: ROUTES.dataset,
         name: "dataset",
-        component: () => import("./pages/DatasetPage.vue"),
+        component: () => import("./operator/pages/DatasetPage.vue"),
         props: true,
         meta: { title: "Dataset", role: "operator" },
       },
       {
         path: ROUTES.lineage,
         name: "lineage",
-        component: () => import("./pages/LineagePage.vue"),
+        component: () => import("./operator/pages/LineagePage.vue"),
         props: true,
         meta: { title: "Lineage", role: "operator" },
       },
       {
         path: ROUTES.trials,
-        component: () => import("./pages/TrialsPage.vue"),
+        component: () => import("./operator/pages/TrialsPage.vue"),
         meta: { title: "Trials", role: "operator" },
       },
       {
         path: ROUTES.trust,
-        component: () => import("./pages/TrustPage.vue"),
+        component: () => import("./operator/pages/TrustPage.vue"),
         meta: { title: "Trust", role: "operator" },
       },
       {
         path: ROUTES.login,
         name: "login",
-        component: () => import("./pages/LoginPage.vue"),
+        component: () => import("./common/LoginPage.vue"),
         meta: { title: "Log in" },
       },
       {
         path: "/:rest(.*)*",
-        component: () => import("./pages/NotFoundPage.vue"),
+        component: () => import("./common/NotFoundPage.vue"),
         meta: { title: "Not found" },
       },
     ],

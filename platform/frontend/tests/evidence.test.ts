@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { EvidenceImage, Lineage } from "../src/api/types";
-import { budgets, extremes, gainRows, headline, sayGain, sliceRows, spread } from "../src/evidence";
-import { columns, kin, relations } from "../src/lineage";
-import { axisOf, panels, parts, polyline, share } from "../src/plots";
-import { arms, sayShadow, stagePart } from "../src/rollout";
-import { points, progressOf, tookOf, waitedOf } from "../src/words";
+import { budgets, extremes, gainRows, headline, sayGain, sliceRows, spread } from "../src/operator/evidence";
+import { columns, kin, relations } from "../src/operator/lineage";
+import { axisOf, panels, parts, polyline, share } from "../src/operator/plots";
+import { arms, sayShadow, stagePart } from "../src/operator/rollout";
+import { points, progressOf, tookOf, waitedOf } from "../src/common/words";
 
 const image = (name: string, champion: number, challenger: number, slices: string[] = []): EvidenceImage => ({
   image_sha256: name,

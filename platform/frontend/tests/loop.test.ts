@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Decision, Run } from "../src/api/types";
-import { failedLast, lastDecision, sayNext, stations, type LoopState } from "../src/loop";
-import { fieldErrors } from "../src/validation";
+import { failedLast, lastDecision, sayNext, stations, type LoopState } from "../src/operator/loop";
+import { fieldErrors } from "../src/operator/validation";
 
 const NOW = Date.parse("2026-11-23T12:00:00Z");
 const nothing = { overview: null, policy: null, runs: [], deployments: [], current: null };

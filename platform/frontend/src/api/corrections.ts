@@ -1,6 +1,6 @@
 import type { Changes } from "../editor/changes";
 import { decodePng, through } from "../editor/png";
-import type { Plane } from "../editor/kernels";
+import type { Plane } from "../editor/tools/kernels";
 import type { StrokeNote } from "../editor/stroke";
 import { get, getBytes, post, put, remove } from "./client";
 import type { Correction, CorrectionDetail, Page, Review, ReviewItem, Verdict } from "./types";

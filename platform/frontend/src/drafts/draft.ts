@@ -1,6 +1,6 @@
 import type { Photo } from "../api/types";
 import { apply, type Keeper, type Step } from "../editor/history";
-import type { Plane } from "../editor/kernels";
+import type { Plane } from "../editor/tools/kernels";
 import type { StrokeNote } from "../editor/stroke";
 import {
   database,

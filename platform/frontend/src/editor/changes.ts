@@ -1,7 +1,7 @@
 /** A mask told by what changed of the one it was begun on: a small fix of a large mask is small on the wire. */
-import { createPlane, type Plane } from "./kernels";
+import { createPlane, type Plane } from "./tools/kernels";
 import { decodePng, encodePng } from "./png";
-import type { Snapshot } from "./snapshot";
+import type { Snapshot } from "./view/snapshot";
 
 export interface Changes {
   /** A PNG of a rectangle: what each pixel gained, modulo 256. */

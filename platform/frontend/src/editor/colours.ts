@@ -1,5 +1,5 @@
 /** How likely a colour is, and how much neighbouring pixels differ: what a graph cut asks of a picture. */
-import { DIRECTIONS } from "./graphcut";
+import { DIRECTIONS } from "./tools/graphcut";
 
 const BINS = 16; // a channel
 

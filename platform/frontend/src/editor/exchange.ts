@@ -1,7 +1,7 @@
 /** Masks and cut-outs as files: into the editor, and out of it. */
-import { createPlane, resample, type Plane } from "./kernels";
+import { createPlane, resample, type Plane } from "./tools/kernels";
 import { decodePng, PngError } from "./png";
-import type { Size } from "./viewport";
+import type { Size } from "./view/viewport";
 
 /**
  * The mask in a file made elsewhere: its transparency if it has any, else its grey. Greyscale of 8 bits is taken byte for

@@ -1,6 +1,6 @@
-import { unite, type Plane, type Rect } from "./kernels";
+import { unite, type Plane, type Rect } from "./tools/kernels";
 import { pack, unpack } from "./packing";
-import { readTile, tileRect, writeTile } from "./tiles";
+import { readTile, tileRect, writeTile } from "./view/tiles";
 
 /** One change as a tool hands it over: each touched tile as it was before. */
 export interface Delta<Note> {

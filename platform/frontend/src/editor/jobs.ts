@@ -1,9 +1,9 @@
 /** What is computed off the main thread: each job is data in, data out, on a small picture of a part of the photo. */
-import { floodFill } from "./flood";
-import { hairBrush } from "./hair";
-import { blend, type Plane, type Point } from "./kernels";
-import { refine, type Refinement } from "./morphology";
-import { smartStroke } from "./smart";
+import { floodFill } from "./tools/flood";
+import { hairBrush } from "./tools/hair";
+import { blend, type Plane, type Point } from "./tools/kernels";
+import { refine, type Refinement } from "./tools/morphology";
+import { smartStroke } from "./tools/smart";
 
 export interface Picture {
   width: number;

@@ -1,6 +1,6 @@
 /** Two people's changes of one mask, brought together where they don't touch. */
-import { createPlane, type Plane } from "./kernels";
-import { readTile, sameBytes, tileRect, tilesIn, writeTile } from "./tiles";
+import { createPlane, type Plane } from "./tools/kernels";
+import { readTile, sameBytes, tileRect, tilesIn, writeTile } from "./view/tiles";
 
 /** The tiles in which two planes of one size differ. */
 export function changedTiles(before: Plane, after: Plane): Set<number> {

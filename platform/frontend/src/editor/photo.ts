@@ -1,4 +1,4 @@
-import type { Rect } from "./kernels";
+import type { Rect } from "./tools/kernels";
 
 /** The photo's colours, read part by part: a whole photo of 16 megapixels would be 64 MB. */
 export interface Photo {

@@ -2,7 +2,7 @@
  * Masks as 8-bit greyscale PNG, byte for byte (PNG specification, third edition, W3C 2025).
  * A canvas would answer RGBA and may pass the picture through colour management; a mask must survive unchanged.
  */
-import type { Plane } from "./kernels";
+import type { Plane } from "./tools/kernels";
 
 export class PngError extends Error {
   override name = "PngError";

@@ -1,5 +1,5 @@
 import type { History } from "./history";
-import type { Rect } from "./kernels";
+import type { Rect } from "./tools/kernels";
 import type { StrokeNote } from "./stroke";
 
 interface Hooks {

@@ -1,5 +1,5 @@
-import { intersect, isEmpty, unite, type Plane, type Rect } from "./kernels";
-import { readTile, tileRect, tilesIn, writeTile } from "./tiles";
+import { intersect, isEmpty, unite, type Plane, type Rect } from "./tools/kernels";
+import { readTile, tileRect, tilesIn, writeTile } from "./view/tiles";
 
 /** A finished change as it is sent with the mask; each tool adds its own parameters. Plain JSON. */
 export interface StrokeNote {

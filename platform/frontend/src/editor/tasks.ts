@@ -1,13 +1,13 @@
 /** From what a person drew to what is to be computed. Sizes are in photo pixels. */
 import type { Job } from "./jobs";
-import type { Plane, Point, Rect } from "./kernels";
-import type { Refinement } from "./morphology";
-import { round, rounded } from "./painting";
-import { simplify } from "./paths";
+import type { Plane, Point, Rect } from "./tools/kernels";
+import type { Refinement } from "./tools/morphology";
+import { round, rounded } from "./tools/painting";
+import { simplify } from "./tools/paths";
 import type { Photo } from "./photo";
-import { cropped, readRegion, toRegion, type Region } from "./region";
+import { cropped, readRegion, toRegion, type Region } from "./tools/region";
 import type { Settings } from "./settings";
-import { boundsOf } from "./shapes";
+import { boundsOf } from "./tools/shapes";
 import type { Task } from "./work";
 
 /** Longest side of the small picture that each job works on. */

@@ -1,10 +1,10 @@
 import type { History } from "./history";
 import type { Job } from "./jobs";
-import { unite, type Plane, type Point, type Rect } from "./kernels";
-import { writeRegion, type Region } from "./region";
-import type { Solver } from "./solver";
+import { unite, type Plane, type Point, type Rect } from "./tools/kernels";
+import { writeRegion, type Region } from "./tools/region";
+import type { Solver } from "./tools/solver";
 import type { StrokeNote } from "./stroke";
-import { tileRect } from "./tiles";
+import { tileRect } from "./view/tiles";
 
 /** Something to compute, and where in the mask its answer belongs. */
 export interface Task {

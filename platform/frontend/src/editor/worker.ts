@@ -1,5 +1,5 @@
 import { perform, type Job } from "./jobs";
-import type { Answer } from "./solver";
+import type { Answer } from "./tools/solver";
 
 /** The part of a worker's global scope that is used here. */
 interface WorkerScope {

@@ -1,6 +1,6 @@
 /** The editor as the service shows it, on a picture made here: `?side=4096`, or `?photo=URL&mask=URL`. */
 import { createApp, h, shallowRef } from "vue";
-import MaskEditor from "../../src/components/MaskEditor.vue";
+import MaskEditor from "../../src/fix/MaskEditor.vue";
 import type { Photo } from "../../src/api/types";
 import { beginDraft } from "../../src/drafts/draft";
 import type { Editor } from "../../src/editor/editor";

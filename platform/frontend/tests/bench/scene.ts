@@ -1,5 +1,5 @@
 /** A picture and a mask of any size, the same every time. */
-import { createPlane, type Plane } from "../../src/editor/kernels";
+import { createPlane, type Plane } from "../../src/editor/tools/kernels";
 
 export function random(seed: number): () => number {
   return () => {

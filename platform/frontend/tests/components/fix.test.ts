@@ -4,11 +4,11 @@ import { defineComponent, h } from "vue";
 import { createMemoryHistory, createRouter, RouterView, type Router } from "vue-router";
 import "fake-indexeddb/auto";
 import { ApiError } from "../../src/api/client";
-import { useOutbox } from "../../src/composables/useOutbox";
-import { useSession } from "../../src/composables/useSession";
-import { createPlane } from "../../src/editor/kernels";
+import { useOutbox } from "../../src/fix/useOutbox";
+import { useSession } from "../../src/common/composables/useSession";
+import { createPlane } from "../../src/editor/tools/kernels";
 import { encodePng } from "../../src/editor/png";
-import FixPage from "../../src/pages/FixPage.vue";
+import FixPage from "../../src/fix/FixPage.vue";
 
 const api = vi.hoisted(() => ({
   readPhoto: vi.fn(),

@@ -3,14 +3,14 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { nextTick, reactive } from "vue";
 import { ApiError, get } from "../../src/api/client";
 import type { Photo, Sticker, Style } from "../../src/api/types";
-import DownloadMenu from "../../src/components/DownloadMenu.vue";
-import DropZone from "../../src/components/DropZone.vue";
-import PhotoCard from "../../src/components/PhotoCard.vue";
-import UploadCard from "../../src/components/UploadCard.vue";
-import { forgetStickers, lookForStickers } from "../../src/composables/knownStickers";
-import { spoken } from "../../src/composables/useAnnouncer";
-import type { Upload } from "../../src/composables/uploadQueue";
-import { USUAL } from "../../src/look";
+import DownloadMenu from "../../src/maker/DownloadMenu.vue";
+import DropZone from "../../src/maker/DropZone.vue";
+import PhotoCard from "../../src/maker/PhotoCard.vue";
+import UploadCard from "../../src/maker/UploadCard.vue";
+import { forgetStickers, lookForStickers } from "../../src/maker/knownStickers";
+import { spoken } from "../../src/common/composables/useAnnouncer";
+import type { Upload } from "../../src/maker/uploadQueue";
+import { USUAL } from "../../src/maker/look";
 
 const PLAIN: Style = { ...USUAL, outline: 0 };
 

@@ -4,15 +4,15 @@ import { nextTick } from "vue";
 import { createMemoryHistory } from "vue-router";
 import { ApiError } from "../../src/api/client";
 import type { PackDetail, PackSticker } from "../../src/api/types";
-import AddToPackDialog from "../../src/components/packs/AddToPackDialog.vue";
-import ExportPanel from "../../src/components/packs/ExportPanel.vue";
-import StickerDialog from "../../src/components/packs/StickerDialog.vue";
-import { spoken } from "../../src/composables/useAnnouncer";
-import { useSelection } from "../../src/composables/useSelection";
-import { USUAL } from "../../src/look";
-import { emojisIn, moved, PLACES, PROPOSED } from "../../src/packs";
-import PackPage from "../../src/pages/PackPage.vue";
-import PacksPage from "../../src/pages/PacksPage.vue";
+import AddToPackDialog from "../../src/maker/AddToPackDialog.vue";
+import ExportPanel from "../../src/packs/ExportPanel.vue";
+import StickerDialog from "../../src/packs/StickerDialog.vue";
+import { spoken } from "../../src/common/composables/useAnnouncer";
+import { useSelection } from "../../src/maker/useSelection";
+import { USUAL } from "../../src/maker/look";
+import { emojisIn, moved, PLACES, PROPOSED } from "../../src/packs/packs";
+import PackPage from "../../src/packs/PackPage.vue";
+import PacksPage from "../../src/packs/PacksPage.vue";
 import { makeRouter } from "../../src/router";
 
 const api = vi.hoisted(() => ({

@@ -3,9 +3,9 @@ import { describe, expect, it, vi } from "vitest";
 import { createMemoryHistory } from "vue-router";
 import { ApiError } from "../../src/api/client";
 import type { Deployment, FullEvidence, Policy } from "../../src/api/types";
-import PolicyForm from "../../src/components/releases/PolicyForm.vue";
-import SinglePhotos from "../../src/components/releases/SinglePhotos.vue";
-import ReleasesPage from "../../src/pages/ReleasesPage.vue";
+import PolicyForm from "../../src/operator/components/PolicyForm.vue";
+import SinglePhotos from "../../src/operator/components/SinglePhotos.vue";
+import ReleasesPage from "../../src/operator/pages/ReleasesPage.vue";
 import { makeRouter } from "../../src/router";
 
 const api = vi.hoisted(() => ({

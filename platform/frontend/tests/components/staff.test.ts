@@ -3,11 +3,11 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import { createMemoryHistory } from "vue-router";
 import { ApiError } from "../../src/api/client";
 import type { Decision, ReviewItem, Session } from "../../src/api/types";
-import CurvePlot from "../../src/components/CurvePlot.vue";
-import DecisionEvidence from "../../src/components/DecisionEvidence.vue";
-import RejectForm from "../../src/components/RejectForm.vue";
-import { useReviewQueue } from "../../src/composables/useReviewQueue";
-import { createPlane } from "../../src/editor/kernels";
+import CurvePlot from "../../src/operator/components/CurvePlot.vue";
+import DecisionEvidence from "../../src/operator/components/DecisionEvidence.vue";
+import RejectForm from "../../src/desk/RejectForm.vue";
+import { useReviewQueue } from "../../src/desk/useReviewQueue";
+import { createPlane } from "../../src/editor/tools/kernels";
 import { makeRouter, safePath } from "../../src/router";
 
 const api = vi.hoisted(() => ({

@@ -1,8 +1,8 @@
 import { mount } from "@vue/test-utils";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import StylePanel from "../../src/components/StylePanel.vue";
-import { useLooks } from "../../src/composables/useLooks";
-import { lookOf, sameLook, USUAL } from "../../src/look";
+import StylePanel from "../../src/maker/StylePanel.vue";
+import { useLooks } from "../../src/maker/useLooks";
+import { lookOf, sameLook, USUAL } from "../../src/maker/look";
 
 describe("a look", () => {
   it("is read back as far as it is one", () => {

@@ -1,8 +1,8 @@
 import { mount } from "@vue/test-utils";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { nextTick } from "vue";
-import UndoBar from "../../src/components/UndoBar.vue";
-import { endOffer, offered, offerUndo } from "../../src/composables/useUndo";
+import UndoBar from "../../src/common/UndoBar.vue";
+import { endOffer, offered, offerUndo } from "../../src/common/composables/useUndo";
 
 const offer = () => ({ text: "Deleted.", undo: vi.fn(async () => {}), over: vi.fn() });
 

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { effectScope, type EffectScope } from "vue";
 import { ApiError } from "../../src/api/client";
-import { usePhotos } from "../../src/composables/usePhotos";
-import { useReleases } from "../../src/composables/useReleases";
-import { useService } from "../../src/composables/useService";
+import { usePhotos } from "../../src/maker/usePhotos";
+import { useReleases } from "../../src/operator/composables/useReleases";
+import { useService } from "../../src/common/composables/useService";
 
 const api = vi.hoisted(() => ({
   readReadiness: vi.fn(),

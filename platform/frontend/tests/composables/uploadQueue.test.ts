@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ApiError } from "../../src/api/client";
 import type { Photo } from "../../src/api/types";
-import { createUploadQueue, type UploadQueueOptions } from "../../src/composables/uploadQueue";
+import { createUploadQueue, type UploadQueueOptions } from "../../src/maker/uploadQueue";
 
 interface Call {
   id: string;

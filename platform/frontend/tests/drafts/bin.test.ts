@@ -6,11 +6,11 @@ import { discardDraft, forgetDraft, KEPT_FOR, listDiscarded, restoreDraft } from
 import { closeDatabase, database } from "../../src/drafts/database";
 import { beginDraft, listDrafts, resumeDraft, storedDraft } from "../../src/drafts/draft";
 import { History } from "../../src/editor/history";
-import { createPlane, type Plane } from "../../src/editor/kernels";
+import { createPlane, type Plane } from "../../src/editor/tools/kernels";
 import { samePlane } from "../../src/editor/merge";
 import { encodePng } from "../../src/editor/png";
 import type { StrokeNote } from "../../src/editor/stroke";
-import { readTile, writeTile } from "../../src/editor/tiles";
+import { readTile, writeTile } from "../../src/editor/view/tiles";
 
 const photo = { id: "p", name: "cat.jpg", prediction: { id: "q" }, correction: null } as unknown as Photo;
 const SIZE = 300;

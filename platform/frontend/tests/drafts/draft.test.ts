@@ -6,11 +6,11 @@ import { closeDatabase, database, servedOf } from "../../src/drafts/database";
 import { discardDraft } from "../../src/drafts/bin";
 import { beginDraft, listDrafts, resumeDraft, storedDraft, type Draft } from "../../src/drafts/draft";
 import { History } from "../../src/editor/history";
-import { createPlane, type Plane } from "../../src/editor/kernels";
+import { createPlane, type Plane } from "../../src/editor/tools/kernels";
 import { changedTiles, samePlane, union } from "../../src/editor/merge";
 import { encodePng } from "../../src/editor/png";
 import type { StrokeNote } from "../../src/editor/stroke";
-import { readTile, tileRect, writeTile } from "../../src/editor/tiles";
+import { readTile, tileRect, writeTile } from "../../src/editor/view/tiles";
 
 const photo = { id: "p", name: "cat.jpg", prediction: { id: "q" }, correction: null } as unknown as Photo;
 const SIZE = 300;

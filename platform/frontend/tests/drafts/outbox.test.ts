@@ -9,11 +9,11 @@ import { beginDraft, storedDraft, type Draft } from "../../src/drafts/draft";
 import { listSending, sendWaiting, submitFix, withdraw, type Fix } from "../../src/drafts/outbox";
 import { changesOf } from "../../src/editor/changes";
 import { History } from "../../src/editor/history";
-import { createPlane } from "../../src/editor/kernels";
+import { createPlane } from "../../src/editor/tools/kernels";
 import { decodePng, encodePng } from "../../src/editor/png";
-import { Snapshot } from "../../src/editor/snapshot";
+import { Snapshot } from "../../src/editor/view/snapshot";
 import type { StrokeNote } from "../../src/editor/stroke";
-import { readTile } from "../../src/editor/tiles";
+import { readTile } from "../../src/editor/view/tiles";
 
 const away = () => new ApiError("unreachable", "No connection.", 0);
 const stale = () => new ApiError("stale_correction", "It changed.", 412);

@@ -2,9 +2,9 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { changedPlane, changesOf } from "../../src/editor/changes";
-import { createPlane, type Plane } from "../../src/editor/kernels";
+import { createPlane, type Plane } from "../../src/editor/tools/kernels";
 import { decodePng, encodePng } from "../../src/editor/png";
-import { Snapshot } from "../../src/editor/snapshot";
+import { Snapshot } from "../../src/editor/view/snapshot";
 
 function soft(width: number, height: number, seed: number): Plane {
   const plane = createPlane(width, height);

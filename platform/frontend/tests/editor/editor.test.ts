@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { Editor, MAX_SIZE, MIN_SIZE } from "../../src/editor/editor";
-import { createPlane } from "../../src/editor/kernels";
-import { commandOf } from "../../src/editor/keys";
+import { createPlane } from "../../src/editor/tools/kernels";
+import { commandOf } from "../../src/editor/view/keys";
 import { decodePng } from "../../src/editor/png";
-import { Stopwatch } from "../../src/editor/stopwatch";
-import { fit, keepInSight, toPhoto, toScreen, zoomAt } from "../../src/editor/viewport";
-import { differencePixels, overlayPixels, stickerPixels } from "../../src/editor/compositing";
+import { Stopwatch } from "../../src/editor/view/stopwatch";
+import { fit, keepInSight, toPhoto, toScreen, zoomAt } from "../../src/editor/view/viewport";
+import { differencePixels, overlayPixels, stickerPixels } from "../../src/editor/view/compositing";
 
 const screen = {
   resize: vi.fn(),

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { apply, History, type Keeper, type Step } from "../../src/editor/history";
-import { lineRect, stampDisc } from "../../src/editor/brush";
-import { createPlane, type Plane } from "../../src/editor/kernels";
+import { lineRect, stampDisc } from "../../src/editor/tools/brush";
+import { createPlane, type Plane } from "../../src/editor/tools/kernels";
 import { pack, unpack } from "../../src/editor/packing";
 import { Stroke } from "../../src/editor/stroke";
-import { readTile, TILE, tileRect, tilesIn, writeTile } from "../../src/editor/tiles";
+import { readTile, TILE, tileRect, tilesIn, writeTile } from "../../src/editor/view/tiles";
 
 function paint(plane: Plane, history: History<string>, x: number, y: number, note: string): void {
   const stroke = new Stroke(plane, 255);

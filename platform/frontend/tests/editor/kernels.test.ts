@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { brushProfile, lineRect, stampDisc, strokeLine } from "../../src/editor/brush";
-import { blend, createPlane, resample } from "../../src/editor/kernels";
+import { brushProfile, lineRect, stampDisc, strokeLine } from "../../src/editor/tools/brush";
+import { blend, createPlane, resample } from "../../src/editor/tools/kernels";
 
 const area = { left: 0, top: 0, right: 20, bottom: 20 };
 const coverage = () => new Uint8ClampedArray(400);

@@ -1,7 +1,7 @@
 // @vitest-environment node
 import { deflateSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { createPlane, type Plane } from "../../src/editor/kernels";
+import { createPlane, type Plane } from "../../src/editor/tools/kernels";
 import { crc32, decodePng, encodePng, PngError } from "../../src/editor/png";
 
 function noise(width: number, height: number): Plane {

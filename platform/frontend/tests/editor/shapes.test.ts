@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { floodFill } from "../../src/editor/flood";
-import { createPlane, type Plane } from "../../src/editor/kernels";
-import { dilate, refine } from "../../src/editor/morphology";
-import { distanceToPath, simplify } from "../../src/editor/paths";
-import { fillPolygon } from "../../src/editor/shapes";
-import { Snapshot } from "../../src/editor/snapshot";
+import { floodFill } from "../../src/editor/tools/flood";
+import { createPlane, type Plane } from "../../src/editor/tools/kernels";
+import { dilate, refine } from "../../src/editor/tools/morphology";
+import { distanceToPath, simplify } from "../../src/editor/tools/paths";
+import { fillPolygon } from "../../src/editor/tools/shapes";
+import { Snapshot } from "../../src/editor/view/snapshot";
 
 const area = { left: 0, top: 0, right: 20, bottom: 20 };
 const square = [

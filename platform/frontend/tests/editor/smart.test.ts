@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { ColourLines, boxSum } from "../../src/editor/colourlines";
-import { edgeDab, reachable } from "../../src/editor/edgebrush";
-import { geodesicDistance } from "../../src/editor/geodesic";
-import { DIRECTIONS, minCut } from "../../src/editor/graphcut";
-import { hairBrush } from "../../src/editor/hair";
+import { ColourLines, boxSum } from "../../src/editor/tools/colourlines";
+import { edgeDab, reachable } from "../../src/editor/tools/edgebrush";
+import { geodesicDistance } from "../../src/editor/tools/geodesic";
+import { DIRECTIONS, minCut } from "../../src/editor/tools/graphcut";
+import { hairBrush } from "../../src/editor/tools/hair";
 import { perform } from "../../src/editor/jobs";
 import { PixelPhoto } from "../../src/editor/photo";
-import { smartStroke } from "../../src/editor/smart";
+import { smartStroke } from "../../src/editor/tools/smart";
 
 /** Numbers 0..1, the same every time. */
 function numbers(seed: number): () => number {

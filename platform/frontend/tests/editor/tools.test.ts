@@ -1,12 +1,12 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { Gestures, PALM, type Contact } from "../../src/editor/gestures";
+import { Gestures, PALM, type Contact } from "../../src/editor/view/gestures";
 import { History } from "../../src/editor/history";
-import { createPlane, type Plane, type Rect } from "../../src/editor/kernels";
-import { BrushTool } from "../../src/editor/painting";
+import { createPlane, type Plane, type Rect } from "../../src/editor/tools/kernels";
+import { BrushTool } from "../../src/editor/tools/painting";
 import { PixelPhoto } from "../../src/editor/photo";
 import { changed, DEFAULTS, type Settings } from "../../src/editor/settings";
 import type { StrokeNote } from "../../src/editor/stroke";
-import { PanTool, PinchTool } from "../../src/editor/tools";
+import { PanTool, PinchTool } from "../../src/editor/tools/tools";
 
 class Target {
   plane: Plane = createPlane(200, 100, 0);

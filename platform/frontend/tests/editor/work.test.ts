@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { Editor } from "../../src/editor/editor";
 import type { Job } from "../../src/editor/jobs";
-import { createPlane } from "../../src/editor/kernels";
+import { createPlane } from "../../src/editor/tools/kernels";
 import { PixelPhoto } from "../../src/editor/photo";
-import { readRegion, writeRegion } from "../../src/editor/region";
-import type { Solver } from "../../src/editor/solver";
-import { WorkerSolver } from "../../src/editor/solver";
+import { readRegion, writeRegion } from "../../src/editor/tools/region";
+import type { Solver } from "../../src/editor/tools/solver";
+import { WorkerSolver } from "../../src/editor/tools/solver";
 
 const SIDE = 200;
 const screen = {

@@ -1,10 +1,10 @@
 /** Takes one cut to the goal with one of the editor's own tools. */
 import { History } from "../../src/editor/history";
 import { perform } from "../../src/editor/jobs";
-import type { Plane, Point, Rect } from "../../src/editor/kernels";
-import { BrushTool, EdgeTool } from "../../src/editor/painting";
+import type { Plane, Point, Rect } from "../../src/editor/tools/kernels";
+import { BrushTool, EdgeTool } from "../../src/editor/tools/painting";
 import { PixelPhoto } from "../../src/editor/photo";
-import { writeRegion } from "../../src/editor/region";
+import { writeRegion } from "../../src/editor/tools/region";
 import { DEFAULTS, type Settings } from "../../src/editor/settings";
 import type { StrokeNote } from "../../src/editor/stroke";
 import { smartTask } from "../../src/editor/tasks";

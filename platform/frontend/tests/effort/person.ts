@@ -1,5 +1,5 @@
 /** A scripted person: sees the largest error, and paints along its middle with an unsteady hand. */
-import type { Plane, Point } from "../../src/editor/kernels";
+import type { Plane, Point } from "../../src/editor/tools/kernels";
 
 export interface Region {
   /** True where the mask lacks something, false where it has too much. */
