@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+SOURCES = ("platform/stickersnap",)
+MODULES = 24
+"""How many modules one folder of sources holds at most: what a newcomer can take in at one look."""
 TOP_LEVEL = ("platform", "segmentation", "training", "annotations", "deploy", "tests", "manage.py", "data.dvc")
 
 
@@ -19,6 +22,14 @@ def test_the_top_level_holds(name: str):
 
 def test_platform_is_a_plain_folder():
     assert not (ROOT / "platform" / "__init__.py").exists()
+
+
+@pytest.mark.parametrize("package", SOURCES)
+def test_no_folder_of_sources_holds_more_than_one_can_take_in(package: str):
+    folders = {path.parent for path in (ROOT / package).rglob("*.py") if path.parent.name != "migrations"}
+    held = {str(folder.relative_to(ROOT)): len(list(folder.glob("*.py"))) for folder in folders}
+    crowded = {folder: modules for folder, modules in held.items() if modules > MODULES}
+    assert not crowded, f"More than {MODULES} modules: {crowded}. Move those of one subject into a folder of their own."
 
 
 def test_no_test_lives_under_platform():

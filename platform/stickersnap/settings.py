@@ -166,7 +166,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "DecisionKindEnum": "stickersnap.releases.models.PromotionDecision.Kind",
         "RunKindEnum": "stickersnap.releases.models.TrainingRun.Kind",
-        "NodeKindEnum": "stickersnap.releases.ancestry.KINDS",
+        "NodeKindEnum": "stickersnap.releases.lineage.KINDS",
     },
 }
 

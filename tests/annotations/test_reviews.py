@@ -9,7 +9,7 @@ from django.utils import timezone
 from annotations import reviews, selectors, services
 from annotations.exceptions import AlreadyFrozen, NotFound, OwnCorrection
 from annotations.models import Correction, Review
-from stickersnap.releases import ancestry
+from stickersnap.releases import lineage
 
 pytestmark = pytest.mark.django_db
 
@@ -114,7 +114,7 @@ def test_who_is_alone_may_where_the_settings_say_so(own, people, settings):
     services.correction_approve(correction=own, version=1, reviewer=people.rita)
     services.owner_replace(old=uuid.uuid4(), new=people.rita.owner)
     assert selectors.corrections_approved().get() == own
-    graph = ancestry.lineage("correction", str(own.id))
+    graph = lineage.lineage("correction", str(own.id))
     assert {word for _, (kind, _), word in graph.edges if kind == "reviewer"} == {"reviewed by its author"}
-    back = ancestry.lineage("reviewer", str(people.rita.pk))
+    back = lineage.lineage("reviewer", str(people.rita.pk))
     assert {word for (kind, _), _, word in back.edges if kind == "correction"} == {"reviewed by its author"}

@@ -32,7 +32,8 @@ import sys, time
 from pathlib import Path
 import django
 django.setup()
-from stickersnap.releases import arrivals, services
+from stickersnap.releases import services
+from stickersnap.releases.weights import arrivals
 print(arrivals.weights_import(path=Path(sys.argv[1]), name="other").sha256, flush=True)
 for line in sys.stdin:
     what, _, name = line.strip().partition(" ")

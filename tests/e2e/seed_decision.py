@@ -23,8 +23,9 @@ from annotations.models import DatasetItem, DatasetVersion, GroupSplit, Photo, P
 from segmentation import picture as pictures  # noqa: E402
 from segmentation import saving  # noqa: E402
 from segmentation import weights as sets  # noqa: E402
-from stickersnap.releases import gate, selectors, services  # noqa: E402
-from stickersnap.releases.decisions import decision_record  # noqa: E402
+from stickersnap.releases import selectors, services  # noqa: E402
+from stickersnap.releases.gate import gate  # noqa: E402
+from stickersnap.releases.gate.decisions import decision_record  # noqa: E402
 from stickersnap.releases.models import TrainingRun  # noqa: E402
 from training.samples import row  # noqa: E402
 

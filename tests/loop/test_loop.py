@@ -123,7 +123,7 @@ def tracked(service, run, patiently):
     script = """
 import django, json, sys
 django.setup()
-from stickersnap.releases import registry
+from stickersnap.releases.weights import registry
 client = registry._client()
 run = client.get_run(sys.argv[1])
 files = [file.path for file in client.list_artifacts(sys.argv[1])]

@@ -27,7 +27,7 @@ from annotations import suspicion, trust
 from segmentation import manifest, weights
 from segmentation import mask as masks
 from segmentation.predictor import TorchPredictor
-from stickersnap.releases import gate, holdout
+from stickersnap.releases.gate import gate, holdout
 
 ROOT = Path(__file__).parents[2]
 EACH = 12  # corrections of an honest person

@@ -11,8 +11,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from annotations.admin import ReadOnlyAdmin
-from stickersnap.releases import approvals, selectors, signing
+from stickersnap.releases import selectors, signing
 from stickersnap.releases.exceptions import ReleaseError
+from stickersnap.releases.gate import approvals
 from stickersnap.releases.models import (
     Approval,
     Benchmark,

@@ -34,10 +34,10 @@ from segmentation.predictor import EnginePredictor
 from segmentation.weights import WeightsError
 from stickersnap.api.metrics import EngineMetrics, serves
 from stickersnap.releases import selectors, services, verification
-from stickersnap.releases.canary import in_canary
 from stickersnap.releases.exceptions import CutFailed, NoBrowserGraph, NotReady, NotRightful, ReleaseError
-from stickersnap.releases.fetching import weights_ensure
 from stickersnap.releases.models import Deployment, PromotionDecision, Rollout, StudentDeployment
+from stickersnap.releases.rollout.canary import in_canary
+from stickersnap.releases.weights.fetching import weights_ensure
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,12 @@ from django.utils import timezone
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
-from stickersnap.releases import registry, rollouts, runs, selectors, shadow, students
+from stickersnap.releases import selectors
 from stickersnap.releases.exceptions import ReleaseError
 from stickersnap.releases.models import RetrainPolicy, TrainingRun
+from stickersnap.releases.rollout import rollouts, shadow, students
+from stickersnap.releases.runs import runs
+from stickersnap.releases.weights import registry
 
 SCHEDULE = "schedule"
 MINUTE = 7

@@ -60,7 +60,7 @@ def one_connection(db, monkeypatch):
 def document(one_connection, monkeypatch, starter, settings):
     """The document as it is served; limits that hundreds of calls don't meet; no training is started."""
     monkeypatch.setattr("stickersnap.releases.serving.predictor_current", lambda *_: starter)
-    monkeypatch.setattr("stickersnap.releases.runs.run_start", nothing_runs)
+    monkeypatch.setattr("stickersnap.releases.runs.runs.run_start", nothing_runs)
     settings.UPLOADS_PER_MINUTE = 1_000_000
     wishes = {  # 503: nothing is deployed here, and says so
         "checks": {"not_a_server_error": {"expected-statuses": ["2xx", "3xx", "4xx", "503"]}},

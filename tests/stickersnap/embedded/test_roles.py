@@ -33,7 +33,9 @@ django.setup()
 from procrastinate.contrib.django import app
 from stickersnap.accounts.models import User
 from stickersnap.embedded import roles
-from stickersnap.releases import checkup, registry, selectors, services
+from stickersnap.releases import selectors, services
+from stickersnap.releases.doctor import checkup
+from stickersnap.releases.weights import registry
 from stickersnap.releases.models import HoldoutLook, RetrainPolicy, TrainingRun
 assert roles.present().serves_alone, roles.present()
 print(checkup.role().sentence)
@@ -119,7 +121,7 @@ def test_it_may_not(place, statement):
 
 
 def test_one_role_for_both_works_and_doctor_says_so(place):
-    code = "import django; django.setup(); from stickersnap.releases import checkup; print(checkup.role())"
+    code = "import django; django.setup(); from stickersnap.releases.doctor import checkup; print(checkup.role())"
     said = run(code, **{**place[0], "DATABASE_URL": place[2]})
     assert "Health.NOTE" in said
     assert "a superuser of PostgreSQL" in said

@@ -12,7 +12,8 @@ from PIL import Image
 from annotations.models import Correction, Photo
 from segmentation import mask, networks
 from segmentation import weights as sets
-from stickersnap.releases import checkup, selectors, services
+from stickersnap.releases import selectors, services
+from stickersnap.releases.doctor import checkup
 from stickersnap.releases.models import TrainingRun
 
 pytestmark = pytest.mark.django_db

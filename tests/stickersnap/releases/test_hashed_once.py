@@ -9,7 +9,9 @@ from django.db import connection
 
 from segmentation import digests
 from segmentation import weights as sets
-from stickersnap.releases import checkup, decisions, deployments, services, serving
+from stickersnap.releases import deployments, services, serving
+from stickersnap.releases.doctor import checkup
+from stickersnap.releases.gate import decisions
 from stickersnap.releases.models import RetrainPolicy, TrainingRun, Weights
 
 pytestmark = pytest.mark.django_db
@@ -45,7 +47,7 @@ def test_a_students_decision_reads_nothing_under_the_lock(monkeypatch, finished_
     RetrainPolicy.objects.create(heldout_minimum=4)
     starter = services.starter_deploy()
     weights = Weights.objects.create(sha256="e" * 64, network="u2net", card={"golden": {}})
-    monkeypatch.setattr("stickersnap.releases.decisions.self_test", lambda folder: {"pictures": 3})
+    monkeypatch.setattr("stickersnap.releases.gate.decisions.self_test", lambda folder: {"pictures": 3})
     services.weights_use(weights=weights, by="olga")
     run = finished_run(seed=1, gain=0.1, champion=starter.weights)
     run.kind, run.teacher = TrainingRun.Kind.STUDENT, weights

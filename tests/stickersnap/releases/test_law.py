@@ -3,7 +3,7 @@
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from stickersnap.releases.decisions import decision_record
+from stickersnap.releases.gate.decisions import decision_record
 from stickersnap.releases.models import (
     Approval,
     Deployment,

@@ -6,10 +6,12 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from annotations import gathering, splits
-from stickersnap.releases import forecast, runs, services
-from stickersnap.releases.checkup import Health
+from stickersnap.releases import services
+from stickersnap.releases.doctor import forecast
+from stickersnap.releases.doctor.checkup import Health
 from stickersnap.releases.exceptions import NoBase
 from stickersnap.releases.models import RetrainPolicy, TrainingRun, Weights
+from stickersnap.releases.runs import runs
 
 pytestmark = pytest.mark.django_db
 POLICY = "/api/v1/releases/policy/"

@@ -26,8 +26,8 @@ from annotations import services
 from annotations.datasets import dataset_freeze, dataset_restore
 from annotations.exceptions import DatasetError
 from annotations.models import DatasetItem, DatasetVersion
-from stickersnap.releases import checkup
-from stickersnap.releases.checkup import Health
+from stickersnap.releases.doctor import checkup
+from stickersnap.releases.doctor.checkup import Health
 from stickersnap.releases.models import TrainingRun
 
 pytestmark = pytest.mark.django_db

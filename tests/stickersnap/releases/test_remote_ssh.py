@@ -17,8 +17,8 @@ from annotations import services
 from annotations.datasets import dataset_freeze, dataset_restore
 from annotations.forgetting import dataset_purge
 from segmentation import manifest
-from stickersnap.releases import checkup
-from stickersnap.releases.checkup import Health
+from stickersnap.releases.doctor import checkup
+from stickersnap.releases.doctor.checkup import Health
 
 SSHD = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
 CONFIG = """\

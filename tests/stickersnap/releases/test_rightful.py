@@ -11,7 +11,8 @@ from django.db import connection
 
 from segmentation import pins
 from segmentation import weights as sets
-from stickersnap.releases import checkup, rollouts, selectors, services, serving, shadow, signing, verification
+from stickersnap.releases import selectors, services, serving, signing, verification
+from stickersnap.releases.doctor import checkup
 from stickersnap.releases.exceptions import NotApproved, NotPassed, NotRightful, NotSigned, ReleaseError
 from stickersnap.releases.models import (
     Approval,
@@ -22,6 +23,7 @@ from stickersnap.releases.models import (
     StudentDeployment,
     TrainingRun,
 )
+from stickersnap.releases.rollout import rollouts, shadow
 
 pytestmark = pytest.mark.django_db
 
@@ -275,7 +277,7 @@ def large(starter, monkeypatch):
     from stickersnap.releases.models import Weights
 
     weights = Weights.objects.create(sha256="e" * 64, network="u2net", card={"golden": {}})
-    monkeypatch.setattr("stickersnap.releases.decisions.self_test", lambda folder: {"pictures": 3})
+    monkeypatch.setattr("stickersnap.releases.gate.decisions.self_test", lambda folder: {"pictures": 3})
     return services.weights_use(weights=weights, by="olga")
 
 

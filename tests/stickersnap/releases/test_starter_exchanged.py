@@ -3,7 +3,8 @@
 import pytest
 
 from segmentation import weights as sets
-from stickersnap.releases import arrivals, services, serving
+from stickersnap.releases import services, serving
+from stickersnap.releases.weights import arrivals
 
 pytestmark = pytest.mark.django_db
 

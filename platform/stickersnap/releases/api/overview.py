@@ -9,10 +9,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from stickersnap.accounts.permissions import IsOperator
-from stickersnap.releases import overview, selectors
+from stickersnap.releases import selectors
 from stickersnap.releases.api.rollouts import RolloutSerializer
 from stickersnap.releases.api.serializers import PolicySerializer
-from stickersnap.releases.checkup import Health
+from stickersnap.releases.doctor import overview
+from stickersnap.releases.doctor.checkup import Health
 
 
 class ScheduleSerializer(serializers.Serializer):

@@ -15,8 +15,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from stickersnap.accounts.permissions import IsOperator
-from stickersnap.releases import rollouts, shadow
 from stickersnap.releases.models import Rollout, ShadowAnswer
+from stickersnap.releases.rollout import rollouts, shadow
 
 
 class ShadowSummarySerializer(serializers.Serializer):

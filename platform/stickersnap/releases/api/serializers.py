@@ -8,8 +8,9 @@ from rest_framework import serializers
 from annotations.api.strict import StrictSerializer
 from annotations.exceptions import AnnotationError
 from segmentation import networks
-from stickersnap.releases import ancestry, runs
+from stickersnap.releases import lineage
 from stickersnap.releases.models import Deployment, PromotionDecision, RetrainPolicy, TrainingRun
+from stickersnap.releases.runs import runs
 
 EVIDENCE = (
     *("champion", "challenger", "heldout", "retired", "rules", "confidence", "mean_confidence", "boundary_confidence"),
@@ -166,7 +167,7 @@ class PolicySerializer(StrictSerializer, serializers.ModelSerializer):
 class NodeSerializer(serializers.Serializer):
     """Something in the lineage."""
 
-    kind = serializers.ChoiceField(choices=ancestry.KINDS)
+    kind = serializers.ChoiceField(choices=lineage.KINDS)
     id = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]
     at = serializers.DateTimeField()
@@ -175,7 +176,7 @@ class NodeSerializer(serializers.Serializer):
 class PlaceSerializer(serializers.Serializer):
     """Which node."""
 
-    kind = serializers.ChoiceField(choices=ancestry.KINDS)
+    kind = serializers.ChoiceField(choices=lineage.KINDS)
     id = serializers.CharField()
 
 

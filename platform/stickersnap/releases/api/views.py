@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from stickersnap.accounts.permissions import IsOperator
-from stickersnap.releases import ancestry, runs, selectors, services, serving
+from stickersnap.releases import lineage, selectors, services, serving
 from stickersnap.releases.api.serializers import (
     CurrentWeightsSerializer,
     DeploymentSerializer,
@@ -26,6 +26,7 @@ from stickersnap.releases.api.serializers import (
 )
 from stickersnap.releases.exceptions import NotReady
 from stickersnap.releases.models import Deployment, TrainingRun
+from stickersnap.releases.runs import runs
 
 
 class CurrentWeightsView(APIView):
@@ -125,7 +126,7 @@ class LineageView(APIView):
     @extend_schema(responses=LineageSerializer)
     def get(self, request: Request, kind: str, name: str) -> Response:
         """Both ways: sticker → weights → run → dataset → corrections → reviewers, and back."""
-        graph = ancestry.lineage(kind, name)
+        graph = lineage.lineage(kind, name)
         edges = [
             {"start": {"kind": a[0], "id": a[1]}, "end": {"kind": b[0], "id": b[1]}, "word": word}
             for a, b, word in sorted(graph.edges)

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from stickersnap.releases import benchmarks
 from stickersnap.releases.exceptions import ReleaseError
+from stickersnap.releases.gate import benchmarks
 
 
 class Command(BaseCommand):

@@ -14,7 +14,7 @@ from annotations import forgetting, history
 from annotations.datasets import dataset_freeze, dataset_restore, version_get
 from annotations.exceptions import AnnotationError
 from stickersnap.releases.models import TrainingRun
-from stickersnap.releases.runs import dataset_workspace
+from stickersnap.releases.runs.runs import dataset_workspace
 
 OPTIONS = ("number", "before", "after", "folder", "run", "json", "name", "owner", "purge")
 

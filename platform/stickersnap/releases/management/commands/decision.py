@@ -7,8 +7,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from stickersnap.accounts.models import User
-from stickersnap.releases import approvals, signing
+from stickersnap.releases import signing
 from stickersnap.releases.exceptions import ReleaseError
+from stickersnap.releases.gate import approvals
 from stickersnap.releases.models import PromotionDecision
 
 

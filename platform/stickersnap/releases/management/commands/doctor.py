@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from stickersnap.embedded import claim
-from stickersnap.releases import checkup
+from stickersnap.releases.doctor import checkup
 
 MARKS = {checkup.Health.WELL: "ok  ", checkup.Health.NOTE: "note", checkup.Health.ILL: "FAIL"}
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from stickersnap.releases import registry
+from stickersnap.releases.weights import registry
 
 
 class Command(BaseCommand):

@@ -5,10 +5,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from stickersnap.releases import forecast, runs
-from stickersnap.releases.checkup import Health
+from stickersnap.releases.doctor import forecast
+from stickersnap.releases.doctor.checkup import Health
 from stickersnap.releases.exceptions import ReleaseError
 from stickersnap.releases.models import TrainingRun
+from stickersnap.releases.runs import runs
 
 BY = "command line"
 MARKS = {Health.WELL: "ok  ", Health.NOTE: "note", Health.ILL: "STOP"}

@@ -19,9 +19,10 @@ from segmentation.published import Graph
 from segmentation.trial import UselessError
 from segmentation.weights import WeightsError
 from stickersnap.accounts.models import User
-from stickersnap.releases import arrivals, selectors, services
+from stickersnap.releases import selectors, services
 from stickersnap.releases.exceptions import ReleaseError
 from stickersnap.releases.models import Weights
+from stickersnap.releases.weights import arrivals
 
 REFUSALS = (WeightsError, DownloadError, GoldenError, DeviceError, UselessError, ReleaseError, OSError)
 

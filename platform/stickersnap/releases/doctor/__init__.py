@@ -1,0 +1,1 @@
+"""What is running where, what is wrong with it, and what comes next."""

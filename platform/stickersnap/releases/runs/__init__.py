@@ -1,0 +1,1 @@
+"""A training run: asked for, led, ended; and the process that trains."""
