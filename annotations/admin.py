@@ -11,9 +11,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from annotations import selectors, services, trust
+from annotations import selectors, services
 from annotations.exceptions import AnnotationError
 from annotations.models import Correction, DatasetItem, DatasetVersion, Photo, Prediction, Quarantine, Review
+from annotations.trust import trust
 
 
 class ReviewForm(ActionForm):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
-from annotations import lineage, recent, services
+from annotations import ports, recent, services
 from annotations.models import Photo
 from segmentation import picture as pictures
 
@@ -40,7 +40,7 @@ def look(picture: pictures.Picture, owner: uuid.UUID | None = None, *, stage: St
 
     Raises annotations.exceptions.Busy.
     """
-    predictor = lineage.predictor_current(owner)
+    predictor = ports.predictor_current(owner)
     with stage("decode"):
         small = picture.small
     return Seen(picture, predictor, predictor.predict(small))
@@ -69,7 +69,7 @@ def photo_bring(
             near = picture.reduced(recent.SHORTER)
         seen = look(picture, owner, stage=stage)
         if consent is None:
-            consent = lineage.consent_of(owner)
+            consent = ports.consent_of(owner)
         with stage("store"):
             kept = normalising.result()
     with stage("store"):

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
-from annotations import lineage
+from annotations import ports
 from annotations.exceptions import QuotaExceeded
 
 
@@ -18,6 +18,6 @@ def room_for(owner: uuid.UUID, user: Any) -> None:
     somebody has at most what is worked on at once above it.
     """
     most = settings.MEGABYTES_PER_PERSON * 1_000_000
-    if most and not getattr(user, "is_operator", False) and lineage.bytes_kept(owner) >= most:
+    if most and not getattr(user, "is_operator", False) and ports.bytes_kept(owner) >= most:
         megabytes = f"{settings.MEGABYTES_PER_PERSON:,} MB"
         raise QuotaExceeded(f"You keep {megabytes} here, which is all anybody may: delete photos, then try again.")

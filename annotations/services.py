@@ -16,7 +16,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from annotations import fingerprints, lineage, reviews, selectors, sketch
+from annotations import fingerprints, ports, reviews, selectors
 from annotations.exceptions import (
     AlreadyReviewed,
     AnotherCorrection,
@@ -43,6 +43,7 @@ from annotations.models import (
 )
 from annotations.submissions import Submission as Submission
 from annotations.submissions import mask_submitted
+from annotations.trust import sketch
 from segmentation import mask as masks
 from segmentation import picture as pictures
 
@@ -180,7 +181,7 @@ def photo_delete(*, photo: Photo) -> list[str]:
     if not held:
         raise NotFound
     datasets = DatasetItem.objects.filter(photo=photo.id).values_list("dataset_id", flat=True).distinct()
-    seen_by = lineage.weights_trained_on(list(datasets))
+    seen_by = ports.weights_trained_on(list(datasets))
     photos_bury(held)
     return seen_by
 

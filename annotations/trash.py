@@ -6,7 +6,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from annotations import lineage, services
+from annotations import ports, services
 from annotations.exceptions import NotFound
 from annotations.holding import photos_held_to_delete
 from annotations.models import DatasetItem, DeletedPhoto, Photo, TrashedPhoto
@@ -29,7 +29,7 @@ def photo_trash(*, photo: Photo) -> list[str]:
     # An owner whom nobody is, and no consent: every other read and write refuses it without knowing of the trash.
     Photo.objects.filter(id=locked.id).update(owner=uuid.uuid4(), consented_at=None)
     datasets = DatasetItem.objects.filter(photo=locked.id).values_list("dataset_id", flat=True).distinct()
-    return lineage.weights_trained_on(list(datasets))
+    return ports.weights_trained_on(list(datasets))
 
 
 @transaction.atomic

@@ -14,12 +14,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from annotations import trust
 from annotations.api.serializers import CorrectionSerializer
 from annotations.api.strict import StrictSerializer
 from annotations.models import Correction, Quarantine
 from annotations.permissions import IsOperator
-from annotations.suspicion import Trust
+from annotations.trust import trust
+from annotations.trust.suspicion import Trust
 
 
 class QuarantineSerializer(serializers.ModelSerializer):

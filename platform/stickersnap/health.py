@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from annotations.exceptions import AnnotationError
-from annotations.lineage import predictor_current
+from annotations.ports import predictor_current
 from stickersnap.api import clients
 from stickersnap.releases import serving
 

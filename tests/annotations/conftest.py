@@ -8,8 +8,10 @@ import pytest
 from django.utils import timezone
 from PIL import Image
 
-from annotations import datasets, fingerprints, gathering, services, sketch
+from annotations import fingerprints, services
+from annotations.datasets import gathering, versions
 from annotations.models import Correction, DatasetVersion, Photo, Prediction, Review
+from annotations.trust import sketch
 from segmentation import mask as masks
 from segmentation.cut import Cut
 from segmentation.picture import decode
@@ -155,6 +157,6 @@ def freeze():
     def make() -> DatasetVersion:
         gathered = gathering.gather()
         number = DatasetVersion.objects.count() + 1
-        return datasets._record(DatasetVersion(number=number, digest=f"{number:064x}"), "outs: []\n", gathered)
+        return versions._record(DatasetVersion(number=number, digest=f"{number:064x}"), "outs: []\n", gathered)
 
     return make

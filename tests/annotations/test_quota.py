@@ -5,7 +5,7 @@ import uuid
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from annotations import lineage, services, trash
+from annotations import ports, services, trash
 from annotations.models import Photo
 from annotations.owners import SESSION_KEY
 from stickersnap.stickers.services import Wish, sticker_render
@@ -32,19 +32,19 @@ def full(photo, settings):
 
 
 def test_all_that_somebody_brings_and_makes_counts(photo, photo_of, submit, fill, cat):
-    kept = [lineage.bytes_kept(OWNER)]
+    kept = [ports.bytes_kept(OWNER)]
     assert kept[0] >= len(photo.image)
     submit(photo, OWNER, fill(photo))
-    kept.append(lineage.bytes_kept(OWNER))
+    kept.append(ports.bytes_kept(OWNER))
     sticker = sticker_render(photo=photo, author=OWNER, wish=Wish(target="png", style=Style(), subject="all"))
-    kept.append(lineage.bytes_kept(OWNER))
+    kept.append(ports.bytes_kept(OWNER))
     assert kept[2] >= kept[1] + len(sticker.file)
     assert kept[0] < kept[1]
     photo_of(uuid.uuid4(), cat)
     trash.photo_trash(photo=photo)
-    assert lineage.bytes_kept(OWNER) == kept[2]  # in the trash it is here still
+    assert ports.bytes_kept(OWNER) == kept[2]  # in the trash it is here still
     services.photos_bury([(photo.id, OWNER)])
-    assert lineage.bytes_kept(OWNER) == 0
+    assert ports.bytes_kept(OWNER) == 0
 
 
 @pytest.mark.usefixtures("full")

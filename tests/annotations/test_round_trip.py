@@ -10,7 +10,8 @@ import pytest
 import torch
 from django.utils import timezone
 
-from annotations import datasets, services
+from annotations import services
+from annotations.datasets import versions
 from annotations.models import Correction
 from segmentation import manifest
 from training.dataset import manifest_folder
@@ -147,7 +148,7 @@ def test_nor_in_a_frozen_dataset(drawn, photos, people, tmp_path, settings):
         expected[f"masks/{correction.mask_sha256}.png"] = given(drawn, number)
     workspace = tmp_path / "workspace"
     workspace.mkdir()
-    version = datasets.dataset_freeze(workspace=workspace)
-    datasets.dataset_restore(number=version.number, folder=tmp_path / "elsewhere")
+    version = versions.dataset_freeze(workspace=workspace)
+    versions.dataset_restore(number=version.number, folder=tmp_path / "elsewhere")
     assert differing(tmp_path / "elsewhere", expected) == 0
     assert len(manifest.read(tmp_path / "elsewhere")) == len(SIZES)

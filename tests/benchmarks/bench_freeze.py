@@ -20,8 +20,10 @@ import pytest
 from django.utils import timezone
 from PIL import Image
 
-from annotations import datasets, fingerprints, sketch, trust
+from annotations import fingerprints
+from annotations.datasets import versions
 from annotations.models import Correction, Photo, Prediction, Review
+from annotations.trust import sketch, trust
 from segmentation import mask as masks
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +34,7 @@ FIRST_BAR, MORE_BAR = 60.0, 10.0
 SIDE = 96
 WHY = """\
 No old picture is read, hashed, linked or sent: names are those of their bytes, so what the version before had is known
-by its list (`annotations/objects.py`). What grows with the whole is lines: the trust in everybody is judged anew by the
+by its list (`annotations/dvc/objects.py`). What grows with the whole is lines: the trust in all is judged anew by the
 small copies of all masks (the largest part of time and memory), every sample has a line of the manifest, of DVC's list
 and of the table of items, which is written by COPY. About a second goes to starting DVC.
 """
@@ -105,7 +107,7 @@ def megabytes() -> float:
 
 def timed(workspace: Path) -> tuple[float, int]:
     begun = time.perf_counter()
-    version = datasets.dataset_freeze(workspace=workspace)
+    version = versions.dataset_freeze(workspace=workspace)
     return time.perf_counter() - begun, version.items.count()
 
 

@@ -23,7 +23,7 @@ import pytest
 import torch
 from crowd import Correction, Mask
 
-from annotations import suspicion, trust
+from annotations.trust import suspicion, trust
 from segmentation import manifest, weights
 from segmentation import mask as masks
 from segmentation.predictor import TorchPredictor

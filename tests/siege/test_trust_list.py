@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from annotations import suspicion
+from annotations.trust import suspicion
 
 OUT = Path(__file__).parents[2] / "docs" / "benchmarks" / "trust.json"
 EACH = 6  # corrections of an honest person, three times as many of a malicious one

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from annotations import sketch, suspicion
+from annotations.trust import sketch, suspicion
 from segmentation import manifest, saving, weights
 from segmentation import mask as masks
 from segmentation.predictor import TorchPredictor

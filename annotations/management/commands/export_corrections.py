@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from annotations.datasets.exports import corrections_export
 from annotations.exceptions import AnnotationError
-from annotations.exports import corrections_export
 
 
 class Command(BaseCommand):

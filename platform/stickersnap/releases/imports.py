@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from annotations import bringing, reviews, splits
+from annotations import bringing, reviews
 from annotations import services as labels
+from annotations.datasets import splits
 from annotations.exceptions import AlreadyReviewed, AnnotationError
 from annotations.models import Correction, Photo
 from segmentation import exchange, folders, manifest, picture

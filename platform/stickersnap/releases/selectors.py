@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
-from annotations import datasets
+from annotations.datasets import versions
 from annotations.models import DatasetItem, Photo
 from segmentation import networks
 from stickersnap.releases import verification
@@ -124,7 +124,7 @@ def corrections_new() -> int:
 
     What only weights that were rolled back learned from is new again, until a run has tried it once more.
     """
-    return datasets.corrections_new(without=_taken_back())
+    return versions.corrections_new(without=_taken_back())
 
 
 def _taken_back() -> set[int]:

@@ -9,8 +9,8 @@ import psycopg
 import pytest
 from django.db import connection
 
-from annotations.datasets import dataset_freeze, dataset_restore
-from annotations.dvc import DvcError, Workspace
+from annotations.datasets.versions import dataset_freeze, dataset_restore
+from annotations.dvc.workspace import DvcError, Workspace
 from annotations.exceptions import DatasetError
 from annotations.models import Correction, DatasetItem, DatasetVersion, PhotoSplit
 from segmentation import manifest, mask

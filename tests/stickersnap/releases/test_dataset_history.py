@@ -12,10 +12,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from annotations import history, services
-from annotations.datasets import dataset_freeze
+from annotations import services
+from annotations.datasets import history
+from annotations.datasets.forgetting import dataset_purge
+from annotations.datasets.versions import dataset_freeze
 from annotations.exceptions import DatasetError
-from annotations.forgetting import dataset_purge
 from annotations.models import Correction, DatasetVersion, Photo
 from segmentation import manifest
 from stickersnap.releases.models import TrainingRun

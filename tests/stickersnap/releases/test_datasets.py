@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from annotations.datasets import corrections_new, dataset_freeze, dataset_restore
+from annotations.datasets.versions import corrections_new, dataset_freeze, dataset_restore
 from annotations.exceptions import DatasetError, NotFound
 from annotations.models import Correction, DatasetItem, DatasetVersion, LeftOut, Review
 from segmentation import manifest, mask

@@ -5,7 +5,7 @@ import io
 import pytest
 from django.core.management import CommandError, call_command
 
-from annotations import gathering, splits
+from annotations.datasets import gathering, splits
 from stickersnap.releases import services
 from stickersnap.releases.doctor import forecast
 from stickersnap.releases.doctor.checkup import Health

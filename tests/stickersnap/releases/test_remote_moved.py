@@ -3,9 +3,9 @@
 import pytest
 
 from annotations import services
-from annotations.datasets import dataset_freeze, dataset_restore
+from annotations.datasets.forgetting import dataset_purge
+from annotations.datasets.versions import dataset_freeze, dataset_restore
 from annotations.exceptions import DatasetError
-from annotations.forgetting import dataset_purge
 from annotations.models import DatasetItem
 from segmentation import manifest
 from stickersnap import env

@@ -23,7 +23,7 @@ from django.core.management import CommandError, call_command
 from ports import free_port
 
 from annotations import services
-from annotations.datasets import dataset_freeze, dataset_restore
+from annotations.datasets.versions import dataset_freeze, dataset_restore
 from annotations.exceptions import DatasetError
 from annotations.models import DatasetItem, DatasetVersion
 from stickersnap.releases.doctor import checkup

@@ -14,8 +14,8 @@ import pytest
 from ports import free_port
 
 from annotations import services
-from annotations.datasets import dataset_freeze, dataset_restore
-from annotations.forgetting import dataset_purge
+from annotations.datasets.forgetting import dataset_purge
+from annotations.datasets.versions import dataset_freeze, dataset_restore
 from segmentation import manifest
 from stickersnap.releases.doctor import checkup
 from stickersnap.releases.doctor.checkup import Health

@@ -10,8 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from annotations import history
-from annotations.datasets import version_get
+from annotations.datasets import history
+from annotations.datasets.versions import version_get
 from annotations.models import DatasetItem, DatasetVersion, Photo
 from stickersnap.accounts.permissions import IsOperator
 from stickersnap.releases.models import TrainingRun

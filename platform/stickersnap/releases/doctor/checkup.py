@@ -18,7 +18,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateWorker
 
-from annotations.dvc import DvcError, Workspace
+from annotations.dvc.workspace import DvcError, Workspace
 from segmentation import weights as sets
 from stickersnap.embedded import roles
 from stickersnap.releases import selectors, services, verification

@@ -8,7 +8,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from annotations import gathering, suspicion, trust
+from annotations.datasets import gathering
+from annotations.trust import suspicion, trust
 from segmentation import backends
 from segmentation import weights as sets
 from stickersnap.releases import selectors, tasks

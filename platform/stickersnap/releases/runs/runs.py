@@ -12,7 +12,7 @@ from django.db import Error as DatabaseAway
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from annotations.datasets import dataset_checkout, dataset_freeze
+from annotations.datasets.versions import dataset_checkout, dataset_freeze
 from annotations.exceptions import AnnotationError
 from segmentation import manifest
 from segmentation.weights import WeightsError

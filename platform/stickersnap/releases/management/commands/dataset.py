@@ -10,8 +10,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from annotations import forgetting, history
-from annotations.datasets import dataset_freeze, dataset_restore, version_get
+from annotations.datasets import forgetting, history
+from annotations.datasets.versions import dataset_freeze, dataset_restore, version_get
 from annotations.exceptions import AnnotationError
 from stickersnap.releases.models import TrainingRun
 from stickersnap.releases.runs.runs import dataset_workspace

@@ -1,6 +1,6 @@
 """Asks a DVC remote whether it can be written, read and emptied, with a small file that is gone afterwards.
 
-Run as `python -m annotations.probing` in a workspace; the last line of stdout says what is short of that, if anything.
+Run as `python -m annotations.dvc.probing` in a workspace; its last line says what is short of that, if anything.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from annotations import services
-from annotations.exports import corrections_export
+from annotations.datasets.exports import corrections_export
 from annotations.models import Correction
 from stickersnap.releases.imports import corrections_import
 

@@ -11,9 +11,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
-from annotations import selectors, sketch, suspicion
+from annotations import selectors
 from annotations.exceptions import AlreadyQuarantined, NotFound, ReasonRequired
 from annotations.models import Correction, Quarantine, Review
+from annotations.trust import sketch, suspicion
 from segmentation import mask as masks
 
 SHARE_AT_MOST = 0.2  # of a version's whole weight that one person may have

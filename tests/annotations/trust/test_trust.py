@@ -8,9 +8,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from annotations import services, sketch, trust
+from annotations import services
 from annotations.exceptions import AlreadyQuarantined, NotFound, ReasonRequired
 from annotations.models import Correction, Quarantine
+from annotations.trust import sketch, trust
 
 pytestmark = pytest.mark.django_db
 ALICE, BOB = uuid.uuid4(), uuid.uuid4()

@@ -4,7 +4,7 @@ DVC compares every file with what it remembers of each. Here names under images/
 what an earlier version had is known by its name, and the remote that has that version's list has its files, as DVC
 has it, too. The `.dvc` text, the cache and the remote are those that the two commands make.
 
-Run as `python -m annotations.objects` in a workspace; stdin has the `.dvc` text of an earlier version, or `null`.
+Run as `python -m annotations.dvc.objects` in a workspace; stdin has the `.dvc` text of an earlier version, or `null`.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class Workspace:
 
         `base` is the text of a version that the remote has whole: files that were in it are neither read nor sent.
         """
-        self._python("-m", "annotations.objects", given=base)
+        self._python("-m", "annotations.dvc.objects", given=base)
         return self.text()
 
     def text(self) -> str:
@@ -70,7 +70,7 @@ class Workspace:
         `texts` are the .dvc texts of folders that held them, `names` the files' names without their endings. The second
         answer says what is left elsewhere, empty for nothing.
         """
-        done = json.loads(self._python("-m", "annotations.purging", given=(texts, names)))
+        done = json.loads(self._python("-m", "annotations.dvc.purging", given=(texts, names)))
         return int(done["files"]), str(done["left"])
 
     def probe(self, seconds: float) -> str:
@@ -78,7 +78,7 @@ class Workspace:
 
         Raises DvcError: it can't be used, or did not answer in so many seconds.
         """
-        return self._python("-m", "annotations.probing", given=None, seconds=seconds)
+        return self._python("-m", "annotations.dvc.probing", given=None, seconds=seconds)
 
     def forget_state(self) -> None:
         """Removes what DVC remembers of files and locks, which a full disk may have cut short. The cache stays."""
@@ -87,7 +87,7 @@ class Workspace:
     def pull(self, text: str) -> Path:
         """Brings back the folder that a .dvc text names, into `data/`. Raises DvcError with what is missing."""
         (self.folder / f"{DATA}.dvc").write_text(text)
-        self._python("-m", "annotations.restoring", given=None)
+        self._python("-m", "annotations.dvc.restoring", given=None)
         return self.data
 
     def _python(self, *arguments: str, given: object, seconds: float | None = None) -> str:

@@ -12,10 +12,10 @@ from typing import Any
 import yaml
 from django.db.models import Count, Q, QuerySet
 
-from annotations import lineage
-from annotations.datasets import version_get
+from annotations import ports
+from annotations.datasets.splits import names_joined
+from annotations.datasets.versions import version_get
 from annotations.models import Correction, DatasetItem, DatasetVersion, DeletedPhoto, Photo, PhotoSplit
-from annotations.splits import names_joined
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def summary(number: int) -> Summary:
         weights={"least": min(weights, default=1.0), "mean": sum(weights) / len(weights) if weights else 1.0},
         bytes=_bytes(version.dvc_text),
         purged=items.exclude(purged_at=None).count(),
-        trained=lineage.weights_trained_on([number]),
+        trained=ports.weights_trained_on([number]),
     )
 
 
@@ -131,7 +131,7 @@ def seen_by(photos: Iterable[uuid.UUID]) -> Seen:
     items = DatasetItem.objects.filter(photo__in=found).order_by()
     numbers = sorted(items.values_list("dataset_id", flat=True).distinct())
     learned = items.exclude(split="holdout").values_list("dataset_id", flat=True).distinct()
-    return Seen(found, numbers, lineage.weights_trained_on(sorted(learned)))
+    return Seen(found, numbers, ports.weights_trained_on(sorted(learned)))
 
 
 def photos_named(name: uuid.UUID, *, owner: bool = False) -> list[uuid.UUID]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from annotations import deviations, sketch
+from annotations.trust import deviations, sketch
 
 PEOPLE, EACH = 20, 12
 

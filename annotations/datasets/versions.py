@@ -19,10 +19,10 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from annotations import gathering, pictures
-from annotations.dvc import DvcError, Workspace
+from annotations.datasets import gathering, pictures
+from annotations.datasets.gathering import Entry, Gathered
+from annotations.dvc.workspace import DvcError, Workspace
 from annotations.exceptions import DatasetError, NotFound
-from annotations.gathering import Entry, Gathered
 from annotations.models import DatasetItem, DatasetVersion, LeftOut
 from segmentation import manifest
 from segmentation.manifest import ManifestError

@@ -3,7 +3,7 @@
 Six things are looked at; each gives a doubt of 0 to 1, and the score of an author is the product of what they leave:
 reviews (a Beta prior around what reviewers say of everybody), masks that are wrong on their face (see `find_marks`), a
 lean shared by all masks of the author, the share of masks that are odd for what the network had made of the picture
-(see `annotations.deviations`), other people's masks of the same picture, and drift.
+(see `annotations.trust.deviations`), other people's masks of the same picture, and drift.
 Everything is measured against other people's masks, by medians and ranks, so that a few malicious people cannot move
 the measure; and every doubt needs several masks, so that newcomers stay neutral.
 """
@@ -20,7 +20,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from annotations import deviations, sketch
+from annotations.trust import deviations, sketch
 
 PRIOR_REVIEWS = 4.0  # a newcomer counts as if reviewers had seen so many of their masks
 PRIOR_MASKS = 4.0
@@ -235,7 +235,7 @@ def weigh_lean(person: Trust, leans: NDArray[np.float32]) -> None:
 def weigh_odd(person: Trust, chances: NDArray[np.float64]) -> None:
     """Doubt where surely more masks than other people's are odd for what the network had made of the picture.
 
-    Though most may be honest: of one kind of picture alone perhaps. `chances`: see `annotations.deviations`.
+    Though most may be honest: of one kind of picture alone perhaps. `chances`: see `annotations.trust.deviations`.
     """
     worst, kept = 0.0, (0, ODD[-1])
     for share in ODD:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from annotations import sketch
+from annotations.trust import sketch
 
 ALIKE = 64  # corrections that one is compared with
 Values = NDArray[np.float64]

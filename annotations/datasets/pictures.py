@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from annotations.gathering import Entry
+from annotations.datasets.gathering import Entry
 from annotations.models import Correction, Photo
 from segmentation import manifest
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from annotations import datasets, fingerprints, history, services, splits
+from annotations import fingerprints, services
+from annotations.datasets import history, splits, versions
 from annotations.models import (
     DatasetItem,
     DatasetVersion,
@@ -87,7 +88,7 @@ def test_a_photo_tied_to_both_sides_is_left_out_of_both_and_named(contribute, tw
     assert between.id not in split_of(version)
     assert {trained.id, held.id} <= set(split_of(version))
     assert list(LeftOut.objects.values_list("photo", "why")) == [(between.id, "both sides")]
-    assert datasets.corrections_new() == 0
+    assert versions.corrections_new() == 0
 
 
 def test_what_resembles_a_deleted_photo_is_on_its_side(contribute, two_sides, freeze):

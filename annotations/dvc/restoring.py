@@ -1,6 +1,6 @@
 """Brings back the folder that data.dvc names, into data/, and says in words why it can't.
 
-Run as `python -m annotations.restoring` in a workspace.
+Run as `python -m annotations.dvc.restoring` in a workspace.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dvc.repo import Repo
 from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.transfer import find_tree_by_obj_id
 
-from annotations.objects import TEXT
+from annotations.dvc.objects import TEXT
 
 NAMED = 5  # files that a message names; of more it tells how many
 

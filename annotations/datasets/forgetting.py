@@ -12,8 +12,9 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from annotations import datasets, selectors
-from annotations.dvc import DvcError, Workspace
+from annotations import selectors
+from annotations.datasets import versions
+from annotations.dvc.workspace import DvcError, Workspace
 from annotations.exceptions import DatasetError
 from annotations.models import DatasetItem, Photo
 
@@ -47,9 +48,9 @@ def dataset_purge(
     dvc = Workspace(workspace, settings.DVC_REMOTE)
     try:
         workspace.mkdir(parents=True, exist_ok=True)
-        with datasets.locked(workspace):
+        with versions.locked(workspace):
             dvc.ensure()
-            texts = [datasets.version_get(number).dvc_text for number in numbers]
+            texts = [versions.version_get(number).dvc_text for number in numbers]
             removed, left = dvc.purge(texts, sorted(files)) if files else (0, "")
             with transaction.atomic():
                 items.filter(purged_at=None).update(purged_at=timezone.now())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from annotations.dvc import DvcError, Workspace
+from annotations.dvc.workspace import DvcError, Workspace
 
 
 @pytest.fixture

@@ -12,10 +12,11 @@ from django.conf import settings
 from django.db.models import F, TextField
 from django.db.models.functions import MD5, Cast
 
-from annotations import selectors, trust
+from annotations import selectors
+from annotations.datasets.splits import Candidate, Splits
 from annotations.models import LeftOut, Photo
-from annotations.splits import Candidate, Splits
-from annotations.suspicion import Trust
+from annotations.trust import trust
+from annotations.trust.suspicion import Trust
 from segmentation.manifest import Sample
 
 SOURCE, UNLABELLED = "corrections", "photos"

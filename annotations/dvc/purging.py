@@ -1,6 +1,6 @@
 """Removes files of dataset versions for good: from `data/`, from DVC's cache, from the remote.
 
-Run as `python -m annotations.purging` in a workspace. Stdin has [the .dvc texts of the versions, the files' names
+Run as `python -m annotations.dvc.purging` in a workspace. Stdin has [the .dvc texts of the versions, the files' names
 without their endings]; the last line of stdout is {"files": how many there were, "left": what is left elsewhere}.
 """
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from annotations import sketch, suspicion
+from annotations.trust import sketch, suspicion
 
 SIDE = 64
 DAY = datetime(2026, 1, 1, tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""Dataset versions: what goes into the next, which side of the split it is on, history, export, forgetting."""
