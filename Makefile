@@ -16,8 +16,8 @@ WORKERS ?= 2
 QUICK := tests/test_layout.py tests/test_habits.py tests/annotations/test_recent.py \
 	tests/segmentation/test_folders.py tests/segmentation/test_manifest.py tests/segmentation/test_mask.py \
 	tests/segmentation/test_rle.py tests/segmentation/test_subjects.py tests/segmentation/test_engine.py \
-	tests/stickersnap/stickers/test_source.py tests/training/test_batches.py tests/training/test_config.py \
-	tests/training/test_data.py tests/training/test_metrics.py \
+	tests/stickersnap/stickers/test_source.py tests/training/data/test_batches.py tests/training/test_config.py \
+	tests/training/data/test_data.py tests/training/evaluation/test_metrics.py \
 	tests/training/test_schedule.py
 heading = @printf '\n\033[1m── %s ──\033[0m\n' "$(1)"
 

@@ -32,8 +32,9 @@ def uncertainty(refined: Map, coarse: Map) -> float:
 def subject_score(refined: Map, coarse: Map, card: Mapping[str, Any]) -> float:
     """0 to 1: the probability that there is a subject; it counts as found from `card["subject_threshold"]` on.
 
-    Logistic regression on `subject_features`, fitted by training.calibrate: `card["subject"]` holds its coefficients
-    and intercept. A card without is answered by the mean of the refined map's highest 2 %, which is no probability.
+    Logistic regression on `subject_features`, fitted by training.evaluation.calibrate: `card["subject"]` holds its
+    coefficients and intercept. A card without is answered by the mean of the refined map's highest 2 %, which is no
+    probability.
     """
     subject = card.get("subject") or {}
     if "coefficients" not in subject:

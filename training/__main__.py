@@ -19,9 +19,9 @@ from segmentation.manifest import ManifestError
 from segmentation.predictor import BackendPredictor, TorchPredictor
 from segmentation.weights import WeightsError, inspect, load
 from training.config import Config, ConfigError, FineTuneConfig, StarterConfig
-from training.dataset import DataError
+from training.data.dataset import DataError
 from training.errors import TrainingError, reason
-from training.evaluate import read_any
+from training.evaluation.evaluate import read_any
 from training.events import emit
 from training.options import parser
 from training.task import Task
@@ -76,7 +76,7 @@ def ablate(args: argparse.Namespace) -> None:
 
 
 def starter(args: argparse.Namespace) -> None:
-    from training.starter import Sources, run
+    from training.starter.starter import Sources, run
 
     config = StarterConfig.of(chosen(args, StarterConfig()))
     sources = Sources(tuple(args.data), args.encoder, args.base, args.teacher, args.unlabelled, args.evaluate)
@@ -84,7 +84,7 @@ def starter(args: argparse.Namespace) -> None:
 
 
 def teach(args: argparse.Namespace) -> None:
-    from training.teach import teach as write
+    from training.starter.teach import teach as write
 
     teacher = predictor_of(args.teacher, args.device)
     made = write(teacher, args.data, args.out, args.longer_side, args.mirrored)
@@ -108,7 +108,7 @@ def judged(args: argparse.Namespace) -> Predictor:
 
 
 def evaluate(args: argparse.Namespace) -> None:
-    from training.judge import judge
+    from training.evaluation.judge import judge
 
     predictor = judged(args)
     pairs = list(read_any(args.data))
@@ -118,7 +118,7 @@ def evaluate(args: argparse.Namespace) -> None:
 
 
 def card(args: argparse.Namespace) -> None:
-    from training.card import write
+    from training.starter.card import write
 
     teacher = predictor_of(args.teacher, "cpu") if args.teacher else None
     written = write(args.weights, args.data, args.evaluate, args.picture, teacher)

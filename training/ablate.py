@@ -1,6 +1,6 @@
 """What each safeguard against forgetting is worth: `python -m training ablate --data TRAIN --evaluate ECSSD --out OUT`.
 
-A class that the starter weights fail (pets by night, see training.simulate) is corrected, and each row of the table
+A class the starter weights fail (pets by night, see training.data.simulate) is corrected, and each row of the table
 is one way to learn from these corrections. Judged on pictures of the class that neither the starter nor the rows were
 trained on, and on a folder that has nothing to do with it. Settings were chosen by the columns `validation`, whose
 pictures are in neither. Whatever was trained already stays in OUT, so that a broken run goes on.
@@ -21,13 +21,13 @@ from torch import Tensor
 from segmentation import manifest, networks, weights
 from training import checkpoint, interpolate
 from training.config import FineTuneConfig
-from training.dataset import Pair, validation_split
+from training.data.dataset import Pair, validation_split
+from training.data.material import Material
+from training.data.pairs import Cache, Example, Indexed, plain_index
+from training.data.simulate import by_night
 from training.determinism import prepare
 from training.events import emit
 from training.loop import Run, built, copied, mean_iou, train
-from training.material import Material
-from training.pairs import Cache, Example, Indexed, plain_index
-from training.simulate import by_night
 from training.train import started, with_teacher
 
 PETS = ("oxford_pets", "feral_cats")

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 AUTO = "auto"
 STARTERS = ("basnet-lite", "basnet-small")
-"""The networks that training.starter makes, each from a pretrained encoder (training.encoder)."""
+"""The networks that training.starter.starter makes, each from a pretrained encoder (training.starter.encoder)."""
 LESSON_SIDE = 320
 """The longer side, in pixels, at which the starter's pictures and a teacher's masks of them are kept."""
 

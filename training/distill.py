@@ -15,9 +15,9 @@ from segmentation import weights
 from segmentation.predictor import TorchPredictor, choose_device
 from training import train
 from training.config import AUTO, FineTuneConfig
-from training.dataset import DataError
+from training.data.dataset import DataError
+from training.data.material import Material
 from training.errors import TrainingError
-from training.material import Material
 from training.task import Task
 from training.teacher import taught_by
 

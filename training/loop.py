@@ -17,15 +17,16 @@ from torch import Tensor, nn
 from segmentation import networks
 from segmentation.backends import computes_bf16
 from segmentation.transforms import alpha_at, network_input, normalise
-from training import augment, saving
-from training.batches import batches
+from training import saving
 from training.config import FineTuneConfig
+from training.data import augment
+from training.data.batches import batches
+from training.data.material import Material
+from training.data.pairs import Example
 from training.errors import TrainingError
+from training.evaluation.metrics import iou
 from training.events import emit
 from training.losses import mixed
-from training.material import Material
-from training.metrics import iou
-from training.pairs import Example
 from training.parallel import Maps, World
 from training.schedule import planned_progress, rate_factor
 from training.state import State

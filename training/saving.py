@@ -16,13 +16,14 @@ from segmentation import forms, manifest, networks, saving, weights
 from segmentation.backends import DeviceError
 from segmentation.export_onnx import ExportError
 from segmentation.predictor import TorchPredictor
-from training import samples, tracking
+from training import tracking
 from training.config import FineTuneConfig
-from training.dataset import Pair
-from training.evaluate import examine
+from training.data.dataset import Pair
+from training.data.material import Material
+from training.data.pairs import Example
+from training.evaluation import samples
+from training.evaluation.evaluate import examine
 from training.events import emit
-from training.material import Material
-from training.pairs import Example
 from training.state import State
 
 CHECKPOINT = "checkpoint.pt"

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from segmentation.cut import Predictor
-from training.dataset import Picture
-from training.pairs import Cache, Example
+from training.data.dataset import Picture
+from training.data.pairs import Cache, Example
 
 
 @dataclass(frozen=True)

@@ -23,15 +23,15 @@ from segmentation import manifest, weights
 from segmentation.predictor import TorchPredictor, choose_device
 from segmentation.transforms import channels_last
 from training import checkpoint, determinism, interpolate, layerwise, parallel, saving, tracking
-from training import material as materials
-from training.batches import planned_epochs
 from training.config import AUTO, FineTuneConfig
-from training.dataset import DataError
+from training.data import material as materials
+from training.data.batches import planned_epochs
+from training.data.dataset import DataError
+from training.data.material import Material
 from training.errors import TrainingError
 from training.events import emit
 from training.interpolate import Score
 from training.loop import Run, built, copied, mean_iou, train
-from training.material import Material
 from training.parallel import World
 from training.state import State
 from training.task import Task

@@ -14,7 +14,7 @@ from annotations import services
 from annotations.datasets import versions
 from annotations.models import Correction
 from segmentation import manifest
-from training.dataset import manifest_folder
+from training.data.dataset import manifest_folder
 
 pytestmark = pytest.mark.django_db
 

@@ -2,7 +2,7 @@
 
 The bar: 200 approved corrections serve within 20 minutes on two cores, with basnet-small. In one go through the service
 that `manage.py up` runs: people fix photos of a class that the shipped weights fail (pets by night, see
-training/simulate.py), an operator approves them and presses *Retrain now*, and a visitor asks for a sticker all the
+training/data/simulate.py), an operator approves them and presses *Retrain now*, a visitor asks for a sticker all the
 while, until an answer names the new weights. Policy and gate are as shipped. `BENCH_WRITE=1` writes
 docs/benchmarks/retrain.md.
 """
@@ -26,7 +26,7 @@ from PIL import Image
 from visitors import Visitors
 
 from segmentation.mask import encode_png
-from training.simulate import by_night
+from training.data.simulate import by_night
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data" / "train"

@@ -20,9 +20,9 @@ from scipy import ndimage
 
 from segmentation import edge, foreground, mask, picture, weights
 from segmentation.predictor import TorchPredictor
-from training.dataset import paired, read_pair, validation_split
-from training.metrics import Figures
-from training.pairs import Cache, plain_index
+from training.data.dataset import paired, read_pair, validation_split
+from training.data.pairs import Cache, plain_index
+from training.evaluation.metrics import Figures
 
 FOUND = 0.75  # IoU from which on the network found the subject: an edge can be judged
 NEAR = 12  # pixels beside the true contour: the band

@@ -25,9 +25,9 @@ from segmentation.backends.torch_cpu import TorchCpu
 from segmentation.export_onnx import MOST_CALIBRATING, as_form, export, spread
 from segmentation.forms import BROWSER_BYTES
 from segmentation.predictor import BackendPredictor
-from training.dataset import Pair
-from training.evaluate import read_any
-from training.metrics import Figures
+from training.data.dataset import Pair
+from training.evaluation.evaluate import read_any
+from training.evaluation.metrics import Figures
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"

@@ -23,9 +23,9 @@ from PIL import Image
 
 from segmentation import manifest, weights
 from segmentation.predictor import TorchPredictor
-from training.dataset import Pair, paired, plain_folder, read_pair
-from training.metrics import boundary_f, iou
-from training.slices import slices_of
+from training.data.dataset import Pair, paired, plain_folder, read_pair
+from training.evaluation.metrics import boundary_f, iou
+from training.evaluation.slices import slices_of
 
 OUT = Path(__file__).parents[2] / "docs" / "benchmarks"
 EPOCHS, STEPS = 4, 92

@@ -27,7 +27,7 @@ from stickersnap.releases import selectors, services  # noqa: E402
 from stickersnap.releases.gate import gate  # noqa: E402
 from stickersnap.releases.gate.decisions import decision_record  # noqa: E402
 from stickersnap.releases.models import TrainingRun  # noqa: E402
-from training.samples import row  # noqa: E402
+from training.evaluation.samples import row  # noqa: E402
 
 COUNT = 8
 NUMBER = 901  # of its dataset version

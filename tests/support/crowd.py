@@ -19,7 +19,7 @@ from annotations.trust import sketch, suspicion
 from segmentation import manifest, saving, weights
 from segmentation import mask as masks
 from segmentation.predictor import TorchPredictor
-from training.simulate import by_night
+from training.data.simulate import by_night
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 PEOPLE, MALICIOUS, MORE = 40, 2, 3

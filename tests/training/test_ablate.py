@@ -2,7 +2,7 @@ import numpy as np
 
 from training.ablate import WAYS, markdown, settings
 from training.config import FineTuneConfig
-from training.simulate import by_night, lamp
+from training.data.simulate import by_night, lamp
 
 
 def test_a_photo_by_night_is_dark_but_for_its_lamp_and_the_same_again() -> None:

@@ -13,9 +13,9 @@ from segmentation.predictor import TorchPredictor
 from training.__main__ import main
 from training.checkpoint import MovingAverage
 from training.config import FineTuneConfig
-from training.dataset import Pair
+from training.data.dataset import Pair
+from training.data.material import Material
 from training.loop import Run, train_epoch
-from training.material import Material
 from training.parallel import Maps
 from training.state import State
 

@@ -14,10 +14,10 @@ from segmentation import backends, golden, manifest, networks, weights
 from segmentation.predictor import TorchPredictor
 from training.__main__ import main
 from training.config import FineTuneConfig
-from training.dataset import Pair
+from training.data.dataset import Pair
+from training.data.material import put_aside
 from training.determinism import idle_cores
 from training.loop import set_mode
-from training.material import put_aside
 
 Maker = Callable[..., Path]
 SMALL = ["--size", "64", "--batch", "2", "--least-steps", "2", "--threads", "1", "--device", "cpu", "--no-forms"]

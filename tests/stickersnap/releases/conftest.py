@@ -156,7 +156,7 @@ def finished_run(db: None, other_weights: Callable[[int], Path], next_token: Cal
 @pytest.fixture(scope="session")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     """Real photographs with the outlines that come with the code, cut and mirrored: 30, about 160 pixels long."""
-    from training.dataset import Pair, manifest_folder
+    from training.data.dataset import Pair, manifest_folder
 
     folder = tmp_path_factory.mktemp("sample") / "data"
     root = Path(__file__).parents[3]

@@ -20,7 +20,7 @@ from annotations.exceptions import DatasetError
 from annotations.models import Correction, DatasetVersion, Photo
 from segmentation import manifest
 from stickersnap.releases.models import TrainingRun
-from training.dataset import manifest_folder, unlabelled_folder
+from training.data.dataset import manifest_folder, unlabelled_folder
 
 pytestmark = pytest.mark.django_db
 

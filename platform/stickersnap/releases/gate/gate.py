@@ -119,7 +119,7 @@ def code() -> str:
 
 
 def decide(evaluation: dict[str, Any], facts: Facts, rules: Rules) -> Verdict:
-    """The verdict on an evaluation.json (see `training.evaluate.examine`), with all the evidence for it."""
+    """The verdict on an evaluation.json (see `training.evaluation.evaluate.examine`), with all the evidence for it."""
     evidence: dict[str, Any] = {
         "gate": VERSION,
         "code": code(),

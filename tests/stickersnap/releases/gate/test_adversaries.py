@@ -20,9 +20,9 @@ from segmentation import weights as sets
 from stickersnap.releases import selectors, services, signing
 from stickersnap.releases.exceptions import ReleaseError
 from stickersnap.releases.models import Benchmark, Deployment, PromotionDecision
-from training.evaluate import compare
-from training.metrics import boundary_f, iou
-from training.slices import slices_of
+from training.evaluation.evaluate import compare
+from training.evaluation.metrics import boundary_f, iou
+from training.evaluation.slices import slices_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(3600)]
 

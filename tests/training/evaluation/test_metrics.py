@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training import metrics
+from training.evaluation import metrics
 
 
 def plain_curve(alpha: np.ndarray, truth: np.ndarray) -> list[tuple[float, float]]:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from segmentation import manifest
 from segmentation.cut import Predictor
-from training.dataset import DataError, Picture, read_picture
+from training.data.dataset import DataError, Picture, read_picture
 from training.events import emit
 
 NOTE = "teacher.json"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from segmentation import weights
-from training.dataset import DataError
+from training.data.dataset import DataError
 
 EPSILON = 1e-3  # of EfficientNet's batch norm
 Filled = Iterator[tuple[nn.Conv2d, Tensor, Tensor]]

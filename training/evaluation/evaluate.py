@@ -13,10 +13,10 @@ import numpy as np
 from segmentation import folders, manifest
 from segmentation.cut import Predictor
 from segmentation.predictor import TorchPredictor
-from training.dataset import Pair, manifest_folder, plain_folder
-from training.metrics import Figures, boundary_f, iou
-from training.samples import Contrasts
-from training.slices import slices_of
+from training.data.dataset import Pair, manifest_folder, plain_folder
+from training.evaluation.metrics import Figures, boundary_f, iou
+from training.evaluation.samples import Contrasts
+from training.evaluation.slices import slices_of
 
 FIGURES = ("mean_iou", "mean_boundary_f", "mae", "max_f_beta")
 PLAYERS = ("champion", "challenger")

@@ -12,11 +12,12 @@ from segmentation.backends.onnxruntime import OnnxRuntime
 from segmentation.cut import Predictor
 from segmentation.golden import golden_answers
 from segmentation.predictor import BackendPredictor, TorchPredictor
-from training import failures, model_card, starter_card
-from training.calibrate import calibrate
-from training.dataset import Pair, Picture, plain_folder, validation_split
-from training.evaluate import figures_of
-from training.judge import judge
+from training.data.dataset import Pair, Picture, plain_folder, validation_split
+from training.evaluation import failures
+from training.evaluation.calibrate import calibrate
+from training.evaluation.evaluate import figures_of
+from training.evaluation.judge import judge
+from training.starter import model_card, starter_card
 
 COMMAND = "python -m training card --weights FOLDER --data train --evaluate ecssd --teacher u2netp"
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")
@@ -70,7 +71,7 @@ def write(
 ) -> dict[str, Any]:
     """Measures the weights in a folder and writes card.json, README.md and the picture; answers the card.
 
-    `teacher` says which crops beside a subject show something else, see training.calibrate.
+    `teacher` says which crops beside a subject show something else, see training.evaluation.calibrate.
     """
     loaded = weights.load(where)
     folder = loaded.folder

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 
-from training.dataset import DataError
-from training.metrics import iou
-from training.pairs import Cache, Example, Indexed, plain_index
+from training.data.dataset import DataError
+from training.data.pairs import Cache, Example, Indexed, plain_index
+from training.evaluation.metrics import iou
 
 AGREEMENT = 0.5
 CAREFUL = frozenset(

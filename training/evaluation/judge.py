@@ -11,9 +11,9 @@ from scipy.stats import spearmanr
 
 from segmentation.cut import Predictor
 from segmentation.edge import refine
-from training.calibrate import crops_beside
-from training.dataset import Pair
-from training.metrics import Figures, Map, iou
+from training.data.dataset import Pair
+from training.evaluation.calibrate import crops_beside
+from training.evaluation.metrics import Figures, Map, iou
 
 
 class SaliencyFigures:

@@ -12,12 +12,12 @@ from segmentation import golden, networks, saving, weights
 from segmentation.basnet_lite import BASNetLite, pad_same
 from segmentation.basnet_small import BASNetSmall
 from segmentation.predictor import TorchPredictor
-from training import encoder, starter
 from training.__main__ import main
 from training.config import STARTERS, StarterConfig
-from training.dataset import DataError
+from training.data.dataset import DataError
 from training.errors import TrainingError
 from training.schedule import ActiveClock
+from training.starter import encoder, starter
 
 
 @pytest.fixture

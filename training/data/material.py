@@ -11,7 +11,7 @@ import numpy as np
 from torch import nn
 
 from training.config import FineTuneConfig
-from training.pairs import Cache, Example, manifest_index, plain_index, refuse_unreadable
+from training.data.pairs import Cache, Example, manifest_index, plain_index, refuse_unreadable
 
 REPLAY_AT_MOST = 2000
 GUARDS_AT_MOST = 48

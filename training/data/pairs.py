@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from segmentation import manifest
-from training.dataset import LONGER_SIDE, DataError, Picture, paired, read_pair, read_picture, source_of
+from training.data.dataset import LONGER_SIDE, DataError, Picture, paired, read_pair, read_picture, source_of
 
 CACHE_BYTES = 512 * 2**20
 

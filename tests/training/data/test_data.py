@@ -5,10 +5,10 @@ import pytest
 from numpy.random import default_rng
 from PIL import Image
 
-from training import augment
-from training.dataset import DataError, Pair, plain_folder, validation_split
-from training.lessons import Lesson, Lessons
-from training.sampler import Prefetch, Sampler
+from training.data import augment
+from training.data.dataset import DataError, Pair, plain_folder, validation_split
+from training.starter.lessons import Lesson, Lessons
+from training.starter.sampler import Prefetch, Sampler
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageEnhance, ImageFilter
 
-from training.dataset import Picture
-from training.pairs import Example
+from training.data.dataset import Picture
+from training.data.pairs import Example
 
 Box = tuple[int, int, int, int]
 

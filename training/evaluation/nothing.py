@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmentation.cut import Predictor
-from training.dataset import Picture
+from training.data.dataset import Picture
 
 Numbers = NDArray[np.float64]
 TEXTURES = ("brick", "grass", "gravel")

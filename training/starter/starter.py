@@ -18,18 +18,18 @@ from segmentation.backends import computes_bf16
 from segmentation.predictor import TorchPredictor
 from segmentation.transforms import channels_last, normalise
 from training import checkpoint
-from training.card import measured
 from training.config import LESSON_SIDE, STARTERS, ConfigError, StarterConfig
-from training.dataset import DataError, Pair, plain_folder, validation_split
-from training.encoder import load_pretrained
+from training.data.dataset import DataError, Pair, plain_folder, validation_split
+from training.data.pairs import Cache
 from training.errors import TrainingError
-from training.evaluate import figures_of
+from training.evaluation.evaluate import figures_of
 from training.events import emit
-from training.lessons import Lessons, lessons_of, read, soft_masks, unlabelled
 from training.losses import deep_supervision
-from training.pairs import Cache
-from training.sampler import Prefetch, Sampler
 from training.schedule import ActiveClock, rate_factor
+from training.starter.card import measured
+from training.starter.encoder import load_pretrained
+from training.starter.lessons import Lessons, lessons_of, read, soft_masks, unlabelled
+from training.starter.sampler import Prefetch, Sampler
 
 CACHE_BYTES = 1536 * 2**20
 

@@ -11,11 +11,11 @@ from PIL import Image
 
 from segmentation import weights
 from training.__main__ import main
-from training.dataset import DataError, Pair
-from training.lessons import CAREFUL, Lesson, Lessons, lessons_of, read, soft_masks, unlabelled
-from training.pairs import Cache
-from training.sampler import Sampler
-from training.teach import soft_mask
+from training.data.dataset import DataError, Pair
+from training.data.pairs import Cache
+from training.starter.lessons import CAREFUL, Lesson, Lessons, lessons_of, read, soft_masks, unlabelled
+from training.starter.sampler import Sampler
+from training.starter.teach import soft_mask
 
 EMPTY = np.zeros((32, 32), np.uint8)
 LEFT, MOST, RIGHT = EMPTY.copy(), EMPTY.copy(), EMPTY.copy()

@@ -6,7 +6,7 @@ import pytest
 from scipy import ndimage
 
 from training.__main__ import main
-from training.judge import rank_correlation, saliency_figures
+from training.evaluation.judge import rank_correlation, saliency_figures
 
 FIGURES = {"max_f_beta", "mae", "weighted_f_beta", "s_measure", "e_measure"}
 

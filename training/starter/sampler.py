@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training import augment
-from training.dataset import DataError
-from training.lessons import Lessons
+from training.data import augment
+from training.data.dataset import DataError
+from training.starter.lessons import Lessons
 
 PASTE_RATE = 0.3
 

@@ -13,8 +13,8 @@ from PIL import Image
 from segmentation.cut import Predictor, squashed
 from segmentation.predictor import BackendPredictor
 from segmentation.uncertainty import subject_features
-from training.dataset import Pair, Picture
-from training.nothing import PAGES, drawn_pictures, sees_something, surfaces
+from training.data.dataset import Pair, Picture
+from training.evaluation.nothing import PAGES, drawn_pictures, sees_something, surfaces
 
 LEAST_RECALL = 0.98
 FOLDS = 5

@@ -10,10 +10,10 @@ from PIL import Image
 
 from segmentation import folders, networks, weights
 from segmentation.predictor import TorchPredictor
-from training.dataset import manifest_folder
-from training.evaluate import examine
+from training.data.dataset import manifest_folder
+from training.evaluation.evaluate import examine
 
-DATA = Path(__file__).parents[2] / "data"
+DATA = Path(__file__).parents[3] / "data"
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from skimage import data
 from segmentation import weights
 from segmentation.predictor import TorchPredictor
 from segmentation.uncertainty import subject_features, subject_score
-from training import calibrate, nothing
-from training.dataset import Pair, plain_folder
+from training.data.dataset import Pair, plain_folder
+from training.evaluation import calibrate, nothing
 from training.saving import inherited
 
 FEW = 4

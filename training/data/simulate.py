@@ -9,7 +9,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from training.dataset import Picture
+from training.data.dataset import Picture
 
 
 def by_night(random: Generator, rgb: Picture) -> Picture:

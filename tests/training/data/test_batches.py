@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from training.batches import batches, order, planned_epochs, shares
 from training.config import FineTuneConfig
-from training.dataset import Pair
+from training.data.batches import batches, order, planned_epochs, shares
+from training.data.dataset import Pair
 from training.parallel import World
 
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from segmentation import mask, picture
-from training.dataset import DataError
-from training.pairs import Cache, Indexed, plain_index, refuse_unreadable
+from training.data.dataset import DataError
+from training.data.pairs import Cache, Indexed, plain_index, refuse_unreadable
 
 
 def folder_of(where: Path, count: int) -> Path:

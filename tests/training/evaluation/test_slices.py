@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from skimage import data
 
-from training.dataset import plain_folder
-from training.slices import slices_of
+from training.data.dataset import plain_folder
+from training.evaluation.slices import slices_of
 
-ECSSD = Path(__file__).parents[3] / "shared" / "data" / "ecssd"
+ECSSD = Path(__file__).parents[4] / "shared" / "data" / "ecssd"
 
 
 def disc(radius, size=200):

@@ -8,10 +8,11 @@ from PIL import Image
 
 from segmentation import golden, weights
 from segmentation.predictor import BackendPredictor, TorchPredictor
-from training import card, failures
 from training.__main__ import main
 from training.config import StarterConfig
-from training.starter import Sources, command_of
+from training.evaluation import failures
+from training.starter import card
+from training.starter.starter import Sources, command_of
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 from segmentation.cut import Predictor
 from segmentation.edge import refine
 from segmentation.foreground import estimate
-from training.dataset import Pair, Picture
-from training.metrics import Map, iou
+from training.data.dataset import Pair, Picture
+from training.evaluation.metrics import Map, iou
 
 RIGHT, SURPLUS, MISSING, NOTHING = (176, 176, 176), (0, 114, 178), (230, 159, 0), (250, 250, 250)
 CELL, LABEL, COLUMNS, GAP = 148, 16, 8, 4

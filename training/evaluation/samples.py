@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from segmentation.cut import Predictor
-from training.dataset import Pair
+from training.data.dataset import Pair
 
 HEIGHT = 192
 SHOWN = 6

@@ -1,0 +1,1 @@
+"""The workshop: whatever only makes the shipped weights and their card."""
