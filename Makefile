@@ -14,8 +14,8 @@ SOURCES := $(shell find $(FRONTEND)/src $(FRONTEND)/public -type f 2>/dev/null) 
 WORKERS ?= 2
 # The quick ring: what needs neither database nor network, and ends in seconds.
 QUICK := tests/test_layout.py tests/test_habits.py tests/annotations/test_recent.py \
-	tests/segmentation/test_folders.py tests/segmentation/test_manifest.py tests/segmentation/test_mask.py \
-	tests/segmentation/test_rle.py tests/segmentation/test_subjects.py tests/segmentation/test_engine.py \
+	tests/segmentation/test_folders.py tests/segmentation/test_manifest.py tests/segmentation/mask/test_mask.py \
+	tests/segmentation/mask/test_rle.py tests/segmentation/mask/test_subjects.py tests/segmentation/test_engine.py \
 	tests/stickersnap/stickers/test_source.py tests/training/data/test_batches.py tests/training/test_config.py \
 	tests/training/data/test_data.py tests/training/evaluation/test_metrics.py \
 	tests/training/test_schedule.py

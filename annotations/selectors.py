@@ -12,9 +12,9 @@ from annotations import names
 from annotations.difference import difference
 from annotations.exceptions import NotFound, PhotoDeleted
 from annotations.models import APPROVED, Correction, DeletedPhoto, Photo, Prediction
-from segmentation import edge, foreground, subjects
 from segmentation import mask as masks
 from segmentation import picture as pictures
+from segmentation.mask import edge, foreground, subjects
 
 STATES = {"approve": "approved", "reject": "rejected"}
 
@@ -118,7 +118,7 @@ def photo_pixels(photo: Photo) -> np.ndarray:
 def mask_refined(prediction: Prediction, rgb: np.ndarray, which: subjects.Which = subjects.ALL) -> np.ndarray:
     """A prediction's mask as its sticker shows it, HxW uint8: the chosen subjects, their edge where the photo has one.
 
-    `rgb` is the photo, HxWx3 uint8. Raises segmentation.subjects.SubjectError.
+    `rgb` is the photo, HxWx3 uint8. Raises segmentation.mask.subjects.SubjectError.
     """
     return edge.refine(rgb, subjects.choose(mask_kept(prediction), which))
 

@@ -14,7 +14,7 @@ from annotations import selectors
 from annotations.exceptions import OtherBase, StaleCorrection
 from annotations.models import Correction, Photo, Prediction, RefinedMask
 from segmentation import mask as masks
-from segmentation import subjects
+from segmentation.mask import subjects
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Submission:
 def mask_submitted(photo: Photo, prediction: Prediction, author: uuid.UUID, submission: Submission) -> masks.Alpha:
     """The mask a submission means, H×W uint8.
 
-    Raises segmentation.mask.MaskError for a bad or an empty one, segmentation.subjects.SubjectError, StaleCorrection,
-    and OtherBase where changes and base don't make the mask that was meant.
+    Raises segmentation.mask.MaskError for a bad or an empty one, segmentation.mask.subjects.SubjectError,
+    StaleCorrection, and OtherBase where changes and base don't make the mask that was meant.
     """
     changes = submission.mask
     if isinstance(changes, bytes):

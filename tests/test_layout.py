@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ("training", "annotations", "platform/stickersnap")
+SOURCES = ("segmentation", "training", "annotations", "platform/stickersnap")
 MODULES = 24
 """How many modules one folder of sources holds at most: what a newcomer can take in at one look."""
 TOP_LEVEL = ("platform", "segmentation", "training", "annotations", "deploy", "tests", "manage.py", "data.dvc")
@@ -98,7 +98,7 @@ def test_manage_check_passes_from_the_root():
 
 
 def test_no_large_photograph_is_committed():
-    """Nor anything else that is large, but for the shipped weights: tests/segmentation/test_weights.py bounds those."""
+    """Nor anything else that is large, but for the shipped weights: `test_weights.py` bounds those."""
     listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
     if listing.returncode:
         pytest.skip("not a git checkout")

@@ -12,7 +12,7 @@ from annotations import selectors
 from annotations.api import parsers, strokes
 from annotations.api.strict import StrictSerializer
 from annotations.models import Correction, Photo, Prediction, Review
-from segmentation import rle, subjects
+from segmentation.mask import rle, subjects
 
 
 class PredictionSerializer(serializers.ModelSerializer):

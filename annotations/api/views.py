@@ -28,9 +28,9 @@ from annotations.models import Correction, Photo, Prediction
 from annotations.owners import owner_of
 from annotations.permissions import IsReviewer
 from annotations.submissions import Changes
-from segmentation import exchange, rle, subjects
 from segmentation import mask as masks
 from segmentation import picture as pictures
+from segmentation.mask import exchange, rle, subjects
 
 PICTURE = OpenApiResponse(OpenApiTypes.BINARY)
 DOWNLOAD = OpenApiParameter("download", bool, description="Save it under the photo's name.")

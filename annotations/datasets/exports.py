@@ -12,8 +12,8 @@ from annotations import names, selectors
 from annotations.exceptions import AnnotationError
 from annotations.models import Correction, Photo
 from segmentation import mask as masks
-from segmentation import rle
 from segmentation.manifest import write_bytes
+from segmentation.mask import rle
 
 DOCUMENT = "annotations.json"
 CATEGORY = {"id": 1, "name": "subject", "supercategory": "subject"}

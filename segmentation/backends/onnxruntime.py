@@ -1,7 +1,7 @@
 """onnxruntime on the CPU: the default there. Neither torch nor a GPU is asked for.
 
 Serves our own graphs (segmentation.export_onnx) and those of other people, whose card says how they are fed and read
-(segmentation.published.Graph).
+(segmentation.weights.published.Graph).
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segmentation import golden
 from segmentation.backends import DeviceError, OutOfMemory, WeightsSet, check_batch, usable_cores
 from segmentation.cut import Cut, cut_of, squashed
-from segmentation.published import Graph
-from segmentation.weights import WeightsError
+from segmentation.weights import WeightsError, golden
+from segmentation.weights.published import Graph
 
 if TYPE_CHECKING:
     import onnxruntime

@@ -11,8 +11,8 @@ from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from PIL import Image
 
 from annotations.models import Correction, Photo
-from segmentation import edge, subjects
 from segmentation import mask as masks
+from segmentation.mask import edge, subjects
 
 pytestmark = pytest.mark.django_db
 

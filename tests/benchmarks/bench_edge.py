@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from segmentation import edge, foreground, mask, picture, weights
+from segmentation import mask, picture, weights
+from segmentation.mask import edge, foreground
 from segmentation.predictor import TorchPredictor
 from training.data.dataset import paired, read_pair, validation_split
 from training.data.pairs import Cache, plain_index

@@ -11,10 +11,11 @@ import pytest
 from skimage import data
 from skimage.transform import resize
 
-from segmentation import backends, golden, weights
+from segmentation import backends, weights
 from segmentation.backends import DeviceError, torch_cpu, torch_cuda
 from segmentation.engine import Engine
 from segmentation.predictor import BackendPredictor
+from segmentation.weights import golden
 
 # How far maps may be from plain torch in float32 on photographs: levels of 255 on average, and the share of pixels
 # that change sides where plain torch is not in doubt.
@@ -296,7 +297,7 @@ import json, sys
 import numpy as np
 from segmentation import backends, weights
 from segmentation.engine import Engine
-from segmentation.golden import self_test
+from segmentation.weights.golden import self_test
 from segmentation.predictor import EnginePredictor
 found = weights.inspect("starter")
 predictor = EnginePredictor(Engine(backends.choose(found, "cpu", "onnxruntime", 1)), found.sha256, found.card)

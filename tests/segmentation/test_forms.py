@@ -266,7 +266,8 @@ def test_cutting_through_onnxruntime_never_imports_torch() -> None:
     code = (
         "import sys\n"
         "import numpy as np\n"
-        "from segmentation import golden, weights\n"
+        "from segmentation import weights\n"
+        "from segmentation.weights import golden\n"
         "from segmentation.backends import choose\n"
         "from segmentation.predictor import BackendPredictor\n"
         "found = weights.inspect('starter')\n"

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from segmentation import edge, mask, picture, subjects, weights
+from segmentation import mask, picture, weights
 from segmentation.__main__ import main
+from segmentation.mask import edge, subjects
 from segmentation.predictor import DeviceError, TorchPredictor
 from segmentation.transforms import normalise
 from segmentation.uncertainty import highest, subject_score, uncertainty

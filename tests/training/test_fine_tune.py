@@ -10,8 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from segmentation import backends, golden, manifest, networks, weights
+from segmentation import backends, manifest, networks, weights
 from segmentation.predictor import TorchPredictor
+from segmentation.weights import golden
 from training.__main__ import main
 from training.config import FineTuneConfig
 from training.data.dataset import Pair

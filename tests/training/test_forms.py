@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segmentation import forms, golden, weights
+from segmentation import forms, weights
 from segmentation.backends import choose
 from segmentation.export_onnx import ExportError
 from segmentation.predictor import BackendPredictor
+from segmentation.weights import golden
 from training.__main__ import main
 from training.saving import make_forms
 

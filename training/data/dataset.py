@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from segmentation import exchange, manifest
-from segmentation.mask import MaskError
+from segmentation import manifest
+from segmentation.mask import MaskError, exchange
 
 Picture = NDArray[np.uint8]
 LONGER_SIDE = 288

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from segmentation.cut import Predictor
-from segmentation.edge import refine
-from segmentation.foreground import estimate
+from segmentation.mask.edge import refine
+from segmentation.mask.foreground import estimate
 from training.data.dataset import Pair, Picture
 from training.evaluation.metrics import Map, iou
 

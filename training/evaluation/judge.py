@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from segmentation.cut import Predictor
-from segmentation.edge import refine
+from segmentation.mask.edge import refine
 from training.data.dataset import Pair
 from training.evaluation.calibrate import crops_beside
 from training.evaluation.metrics import Figures, Map, iou

@@ -10,8 +10,8 @@ from typing import Any
 from segmentation import weights
 from segmentation.backends.onnxruntime import OnnxRuntime
 from segmentation.cut import Predictor
-from segmentation.golden import golden_answers
 from segmentation.predictor import BackendPredictor, TorchPredictor
+from segmentation.weights.golden import golden_answers
 from training.data.dataset import Pair, Picture, plain_folder, validation_split
 from training.evaluation import failures
 from training.evaluation.calibrate import calibrate

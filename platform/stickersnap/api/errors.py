@@ -11,8 +11,8 @@ from rest_framework.response import Response
 
 from annotations.exceptions import AnnotationError
 from segmentation.mask import MaskError
+from segmentation.mask.subjects import SubjectError
 from segmentation.picture import PictureError
-from segmentation.subjects import SubjectError
 from stickersnap.api import wire
 
 SENTENCES = {

@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 
 from annotations.api.strict import StrictSerializer
 from annotations.owners import owner_of
-from segmentation import subjects
+from segmentation.mask import subjects
 from stickersnap.packs import exports, selectors, services
 from stickersnap.packs.emojis import is_emoji
 from stickersnap.packs.models import ALT, EMOJIS, NAME, Pack, PackSticker

@@ -13,7 +13,7 @@ from annotations.exceptions import NoSubjectFound, PhotoDeleted
 from annotations.models import Photo
 from annotations.names import cut, stem_of
 from annotations.selectors import photos_of
-from segmentation.subjects import SubjectError
+from segmentation.mask.subjects import SubjectError
 from stickersnap.packs import building
 from stickersnap.packs.exceptions import PackChanged, PackRefused
 from stickersnap.packs.models import Pack, PackSticker

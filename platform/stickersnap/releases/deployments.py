@@ -6,9 +6,10 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from segmentation import backends, golden
+from segmentation import backends
 from segmentation import weights as sets
 from segmentation.predictor import BackendPredictor
+from segmentation.weights import golden
 from stickersnap.releases import selectors, signing, verification
 from stickersnap.releases.exceptions import NothingToRollBack, NotPassed, StaleDecision
 from stickersnap.releases.models import Deployment, Disowned, PromotionDecision

@@ -11,8 +11,8 @@ from annotations import services as labels
 from annotations.datasets import splits
 from annotations.exceptions import AlreadyReviewed, AnnotationError
 from annotations.models import Correction, Photo
-from segmentation import exchange, folders, manifest, picture
-from segmentation.mask import MaskError
+from segmentation import folders, manifest, picture
+from segmentation.mask import MaskError, exchange
 from stickersnap.accounts.models import User
 
 IMPORTED = uuid.UUID("6f1d9d2e-6a3d-4d3a-9d56-0f6f2f5a7c11")  # namespace: the same pair is the same photo again

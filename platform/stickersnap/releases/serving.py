@@ -29,9 +29,9 @@ from segmentation.backends import (
 )
 from segmentation.cut import Cut, Predictor
 from segmentation.engine import AnswerLate, Engine, NotFinite, QueueFull
-from segmentation.golden import GoldenError, self_test
 from segmentation.predictor import EnginePredictor
 from segmentation.weights import WeightsError
+from segmentation.weights.golden import GoldenError, self_test
 from stickersnap.api.metrics import EngineMetrics, serves
 from stickersnap.releases import selectors, services, verification
 from stickersnap.releases.exceptions import CutFailed, NoBrowserGraph, NotReady, NotRightful, ReleaseError

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from segmentation.pins import card_digest, form_digests
+from segmentation.weights.pins import card_digest, form_digests
 from stickersnap.releases.exceptions import NotSigned
 
 Facts = dict[str, Any]

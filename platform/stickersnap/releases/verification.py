@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-from segmentation import pins
 from segmentation import weights as sets
+from segmentation.weights import pins
 from stickersnap.releases import signing
 from stickersnap.releases.exceptions import NotApproved, NotPassed, NotRightful, NotSigned, ReleaseError, StaleDecision
 from stickersnap.releases.models import (

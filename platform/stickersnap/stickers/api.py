@@ -24,8 +24,8 @@ from annotations.api.bodies import PICTURES
 from annotations.api.strict import StrictSerializer
 from annotations.exceptions import NoSubjectFound
 from annotations.owners import owner_of
-from segmentation import exchange, subjects
 from segmentation import picture as pictures
+from segmentation.mask import exchange, subjects
 from segmentation.picture import EmptyUploadError
 from stickersnap.stickers import selectors, services, style
 from stickersnap.stickers.models import Sticker

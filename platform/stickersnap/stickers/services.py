@@ -12,9 +12,9 @@ from annotations import recent, selectors
 from annotations.exceptions import NoSubjectFound
 from annotations.holding import photo_hold
 from annotations.models import Photo
-from segmentation import edge, foreground, subjects
 from segmentation import mask as masks
 from segmentation import picture as pictures
+from segmentation.mask import edge, foreground, subjects
 from stickersnap.stickers.models import Sticker
 from stickersnap.stickers.render import NothingToCut, crop
 from stickersnap.stickers.source import scaled
@@ -41,7 +41,7 @@ def sticker_render(*, photo: Photo, author: uuid.UUID, wish: Wish, stage: Stage 
     """Makes the sticker of a photo from what `author` last corrected, else from the newest prediction.
 
     A correction is taken as it was drawn, whatever subject is wished for. The same sticker asked for again is the one
-    that is there. Raises NoSubjectFound when there is nothing to cut, segmentation.subjects.SubjectError, TooRich,
+    that is there. Raises NoSubjectFound when there is nothing to cut, segmentation.mask.subjects.SubjectError, TooRich,
     PhotoDeleted.
     """
     prediction = selectors.latest_prediction(photo)
@@ -110,7 +110,7 @@ def sticker_made(
 ) -> StickerFile:
     """A sticker of a photo that is not kept: `alpha` is what a network said of `picture`, HxW uint8.
 
-    Raises NoSubjectFound when there is nothing to cut, segmentation.subjects.SubjectError, TooRich.
+    Raises NoSubjectFound when there is nothing to cut, segmentation.mask.subjects.SubjectError, TooRich.
     """
     with stage("edge"):
         kept = subjects.choose(alpha, subjects.parse(wish["subject"]))
@@ -126,7 +126,7 @@ def cut_out(rgb: np.ndarray, alpha: np.ndarray, subject: str = subjects.ALL, sta
     """The first StickerSnap's answer: an RGBA PNG of the subject, cropped, at the photo's own scale.
 
     `alpha` is what a network said of the photo, HxW uint8, at its scale or smaller. Raises NoSubjectFound,
-    segmentation.subjects.SubjectError.
+    segmentation.mask.subjects.SubjectError.
     """
     with stage("edge"):
         refined = edge.refine(rgb, subjects.choose(alpha, subjects.parse(subject)))

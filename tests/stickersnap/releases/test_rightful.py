@@ -9,8 +9,8 @@ from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from segmentation import pins
 from segmentation import weights as sets
+from segmentation.weights import pins
 from stickersnap.releases import selectors, services, serving, signing, verification
 from stickersnap.releases.doctor import checkup
 from stickersnap.releases.exceptions import NotApproved, NotPassed, NotRightful, NotSigned, ReleaseError

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segmentation import golden, weights
+from segmentation import weights
 from segmentation.predictor import BackendPredictor, TorchPredictor
+from segmentation.weights import golden
 from training.__main__ import main
 from training.config import StarterConfig
 from training.evaluation import failures

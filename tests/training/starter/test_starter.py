@@ -8,10 +8,11 @@ import torch
 from PIL import Image
 from skimage import data
 
-from segmentation import golden, networks, saving, weights
-from segmentation.basnet_lite import BASNetLite, pad_same
-from segmentation.basnet_small import BASNetSmall
+from segmentation import networks, saving, weights
+from segmentation.networks.basnet_lite import BASNetLite, pad_same
+from segmentation.networks.basnet_small import BASNetSmall
 from segmentation.predictor import TorchPredictor
+from segmentation.weights import golden
 from training.__main__ import main
 from training.config import STARTERS, StarterConfig
 from training.data.dataset import DataError

