@@ -62,6 +62,18 @@ def test_each_kind_in_the_security_table_names_tests_that_are_there():
     assert [file for files in named.values() for file in files if not (ROOT / file).is_file()] == []
 
 
+def test_each_typical_change_names_files_that_are_there():
+    """`docs/where-to-change.md`: a file, or a folder where its name ends in a slash."""
+    rows = [line for line in (ROOT / "docs" / "where-to-change.md").read_text().splitlines() if line.startswith("| ")][
+        1:
+    ]
+    assert len(rows) == 16
+    for row in rows:
+        named = re.findall(r"`((?:[\w.-]+/)+[\w.-]*|\.?[\w-]+\.(?:md|example))`", row)
+        assert len(named) >= 3, row
+        assert [name for name in named if not (ROOT / name).exists()] == [], row
+
+
 @pytest.mark.parametrize("module", ["segmentation", "training", "annotations", "stickersnap"])
 def test_importing_a_package_does_nothing(module: str):
     code = f"import sys, {module}; print(any(name in sys.modules for name in ('torch', 'django.db', 'mlflow')))"
