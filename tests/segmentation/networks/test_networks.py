@@ -77,7 +77,7 @@ def test_the_shipped_weights_are_of_the_network_that_is_said_to_be_shipped() -> 
 
 
 def test_the_policys_form_names_every_network() -> None:
-    form = Path(__file__).parents[2] / "platform/frontend/src/operator/components/PolicyForm.vue"
+    form = Path(__file__).parents[3] / "platform/frontend/src/operator/components/PolicyForm.vue"
     offered = re.search(r"const NETWORKS = \[(.*)\];", form.read_text(encoding="utf-8"))
     assert offered is not None
     assert set(re.findall(r'"([^"]+)"', offered[1])) == set(networks.NAMES), f"Name the network in {form.name}, too."
