@@ -44,7 +44,8 @@ def test_from_photo_to_better_weights_and_back(service, learnt_from, steady_load
     patiently(steady_load.newest, "The first sticker of the steady load")
 
     # An operator says when; the hour strikes; the worker freezes, trains, decides.
-    policy = {"enabled": True, "corrections_minimum": learnt_from, "minutes": 0.6, "heldout_minimum": 4}
+    # Minutes enough for several epochs on a busy machine, too.
+    policy = {"enabled": True, "corrections_minimum": learnt_from, "minutes": 2, "heldout_minimum": 4}
     trials = {"shadow_share": 1.0, "shadow_hours": 24, "canary_share": 0.5, "canary_hours": 24}
     operator.ok("PATCH", "releases/policy/", json={**policy, **trials})
     assert "Nothing is in the way" in service.manage("retrain", "--dry-run")
@@ -52,7 +53,7 @@ def test_from_photo_to_better_weights_and_back(service, learnt_from, steady_load
     patiently(lambda: operator.get_ok("releases/runs/")["results"], "The scheduled run")
     again = operator.call("POST", "releases/retrain/", json={})
     assert (again.status_code, again.json()["code"]) == (409, "already_running")
-    patiently(lambda: newest_run(operator)["state"] in OVER, "The end of the run")
+    patiently(lambda: newest_run(operator)["state"] in OVER, "The end of the run", 900)
     run = newest_run(operator)
     assert run["state"] == "promoted", run["message"]
     assert run["requested_by"] == "schedule"
