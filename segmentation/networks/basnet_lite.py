@@ -2,7 +2,7 @@
 
 Encoder: EfficientNet-Lite0 (Tan & Le, ICML 2019; TensorFlow's "lite" variant has ReLU6 and no squeeze-excite), its
 batch norm folded into the convolutions. Bridge: self-attention at 1/32, a 1/64 level (Wu et al., EDN, TIP 2022) and
-the mean of the whole picture. Decoder with side outputs and residual refinement: as `basnet_small`.
+the mean of the whole picture. Decoder and refinement: `predict_refine`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, pad, relu6, softmax
 
 from segmentation.networks.basnet import resize_to
-from segmentation.networks.basnet_small import ConvNorm, DecoderStage, Refinement
-from segmentation.transforms import MEAN, STD
+from segmentation.networks.predict_refine import BRIDGE, ConvNorm, PredictRefine
 
 STEM = 32
 # Channels out, kernel, stride of every block; all but the first expand six times.
@@ -30,7 +29,6 @@ BLOCKS = (
 )
 SKIPS = (96, 144, 240, 672)
 """Channels at 1/2, 1/4, 1/8, 1/16: the expanded features of the blocks that halve the picture."""
-BRIDGE = 160
 
 
 def pad_same(x: Tensor, kernel: int) -> Tensor:
@@ -124,40 +122,8 @@ class Bridge(nn.Module):
         return cast(Tensor, x + self.whole(x.mean((2, 3), keepdim=True)))
 
 
-class BASNetLite(nn.Module):
-    """`forward(x)`: x is N×3×H×W float32, normalised with ImageNet's mean and deviation.
-
-    Answers five maps of logits, N×1×H×W each: refined, coarse, then the side outputs from the finest to the bridge's.
-    """
-
-    mean: Tensor
-    std: Tensor
+class BASNetLite(PredictRefine):
+    """4,235,011 parameters; see `PredictRefine`."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.encoder = Encoder()
-        self.bridge = Bridge(BLOCKS[-1][0], BRIDGE)
-        _, quarter, eighth, sixteenth = SKIPS
-        stages = (BRIDGE, sixteenth, 96), (96, eighth, 64), (64, quarter, 32)
-        self.stages = nn.ModuleList(DecoderStage(*widths) for widths in stages)
-        self.sides = nn.ModuleList([nn.Conv2d(c, 1, 3, padding=1) for c in (BRIDGE, 96, 64, 32)])
-        self.refinement = Refinement(SKIPS[0])
-        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        return tuple(resize_to(m.float(), x) for m in self.maps(x))
-
-    def maps(self, x: Tensor, first: int | None = None) -> list[Tensor]:
-        """The same logits, final first, each at the resolution where it arises: 1/2, 1/4, 1/8, 1/16, 1/32.
-
-        Only the `first` so many if given.
-        """
-        half, quarter, eighth, sixteenth, last = self.encoder((x * self.std + self.mean) * 2 - 1)
-        decoded = [self.bridge(last)]
-        for stage, skip in zip(self.stages, (sixteenth, eighth, quarter), strict=True):
-            decoded.append(stage(decoded[-1], skip))
-        wanted = list(zip(self.sides, decoded, strict=True))[::-1][: first and max(first - 1, 1)]
-        sides = [side(feature) for side, feature in wanted]
-        coarse = resize_to(sides[0], half)
-        return [coarse + self.refinement(coarse, half), *sides][:first]
+        super().__init__(Encoder(), Bridge(BLOCKS[-1][0], BRIDGE), SKIPS)
