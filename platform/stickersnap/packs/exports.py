@@ -44,13 +44,15 @@ def pack_export(*, pack: Pack, user: Any, target: str, contents: bool = False) -
 
 
 def _pieces(pack: Pack, entries: Sequence[PackSticker], target: str) -> list[building.Piece]:
-    photos = {photo.id: photo for photo in photos_of(pack.owner).filter(id__in={entry.photo_id for entry in entries})}
     pieces: list[building.Piece] = []
+    size = 0
     for number, entry in enumerate(entries, 1):
-        if entry.photo_id not in photos:
+        photo = photos_of(pack.owner).filter(id=entry.photo_id).first()  # with its picture, so one at a time
+        if photo is None:
             raise PackChanged
-        pieces.append(_piece(entry, photos[entry.photo_id], number, target))
-        if sum(len(piece.data) for piece in pieces) > MOST_BYTES:
+        pieces.append(_piece(entry, photo, number, target))
+        size += len(pieces[-1].data)
+        if size > MOST_BYTES:
             detail = f"Its files have over {MOST_BYTES:,} bytes: choose another target, or make two packs of it."
             raise PackRefused(detail)
     return pieces
