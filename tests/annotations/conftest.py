@@ -7,27 +7,14 @@ import numpy as np
 import pytest
 from django.utils import timezone
 from PIL import Image
+from predictors import DiscPredictor
 
 from annotations import fingerprints, services
 from annotations.datasets import gathering, versions
 from annotations.models import Correction, DatasetVersion, Photo, Prediction, Review
 from annotations.trust import sketch
 from segmentation import mask as masks
-from segmentation.cut import Cut
 from segmentation.picture import decode
-
-
-class DiscPredictor:
-    """Answers a soft disc: what the network sees is not what these tests are about."""
-
-    weights, network, device, card = "d" * 64, "disc", "cpu", {}
-
-    def __init__(self, disc, uncertainty: float = 0.5) -> None:
-        self.disc, self.uncertainty = disc, uncertainty
-
-    def predict(self, rgb: np.ndarray) -> Cut:
-        alpha = self.disc(*rgb.shape[:2])
-        return Cut(alpha=alpha, uncertainty=self.uncertainty, subject_score=0.9, subject_found=True)
 
 
 @pytest.fixture

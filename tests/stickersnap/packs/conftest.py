@@ -2,21 +2,7 @@
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-
-from segmentation.cut import Cut
-
-
-class DiscPredictor:
-    """Answers a soft disc: what the network sees is not what these tests are about."""
-
-    weights, network, device, card = "d" * 64, "disc", "cpu", {}
-
-    def __init__(self, disc) -> None:
-        self.disc = disc
-
-    def predict(self, rgb) -> Cut:
-        alpha = self.disc(*rgb.shape[:2])
-        return Cut(alpha=alpha, uncertainty=0.5, subject_score=0.9, subject_found=True)
+from predictors import DiscPredictor
 
 
 @pytest.fixture(autouse=True)
